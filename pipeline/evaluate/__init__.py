@@ -1,0 +1,1 @@
+"""Confusion counts, scores and thresholds."""

@@ -1,0 +1,1 @@
+"""From patches to whole-scene masks with any variant of a model."""
