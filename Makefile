@@ -1,0 +1,89 @@
+# The front door: every target is one line to Invoke (tasks.py). Works with GNU make 3.81 and later.
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+# What each target takes. A variable that a target does not take, or that nobody knows, is refused below before anything starts.
+TAKES_setup    :=
+TAKES_demo     := CONFIG DATA SET ENGINE
+TAKES_data     := DATA ARCHIVE DATASET ENGINE
+TAKES_train    := CONFIG DATA RUN SET ENGINE
+TAKES_quantize := RUN ENGINE
+TAKES_predict  := RUN DATA ENGINE
+TAKES_evaluate := RUN DATA ENGINE
+TAKES_report   := RUN ENGINE
+TAKES_models   := ENGINE
+TAKES_test     := ENGINE
+TAKES_lint     := ENGINE
+TAKES_bench    := ENGINE
+TAKES_lock     :=
+TAKES_clean    :=
+ENGINES  := auto docker podman local
+DATASETS := 38-cloud 95-cloud
+
+VARIABLES := CONFIG DATA RUN SET ENGINE ARCHIVE DATASET
+ENGINE ?= auto
+# Values travel in the environment, never through shell text, so spaces and quotes in them arrive as they were typed.
+export EDGESEG_CONFIG = $(CONFIG)
+export EDGESEG_DATA = $(DATA)
+export EDGESEG_RUN = $(RUN)
+export EDGESEG_SET = $(SET)
+export EDGESEG_ENGINE = $(ENGINE)
+export EDGESEG_ARCHIVE = $(ARCHIVE)
+export EDGESEG_DATASET = $(DATASET)
+INVOKE = @sh orchestrate/invoke.sh
+
+.PHONY: help setup demo data train quantize predict evaluate report models test lint bench lock clean
+
+help: ## list the targets and variables (the default)
+	@awk -f orchestrate/help.awk Makefile
+setup: ## make .venv from the hash-pinned lock (every other target does so by itself)
+	$(INVOKE) setup
+demo: ## the whole chain, from patches to a scored int8 model; on demo data unless DATA is given
+	$(INVOKE) demo
+data: ## fetch 38-Cloud or 95-Cloud into DATA, from Kaggle or from ARCHIVE
+	$(INVOKE) data
+train: ## train a network into a new run folder, or go on with RUN
+	$(INVOKE) train
+quantize: ## make the TF Lite variants of a run
+	$(INVOKE) quantize
+predict: ## make stitched masks of whole scenes with every variant of a run
+	$(INVOKE) predict
+evaluate: ## score the masks of a run, float and int8 side by side
+	$(INVOKE) evaluate
+report: ## write report.html of a run
+	$(INVOKE) report
+models: ## compare parameters, operations and operators with the published figures
+	$(INVOKE) models
+test: ## run all tests, the quick ones first
+	$(INVOKE) test
+lint: ## check style, file sizes and paths
+	$(INVOKE) lint
+bench: ## run every benchmark and keep the figures under benchmarks/results
+	$(INVOKE) bench
+lock: ## resolve the hash-pinned lock files again (needs uv)
+	$(INVOKE) lock
+clean: ## remove caches and what killed processes left; never runs, data or .venv
+	$(INVOKE) clean
+
+#: CONFIG   a TOML file of configs/ (default: the defaults of the code)
+#: DATA     a folder in the 38-Cloud layout; for data: where to put it (default: data/38-cloud)
+#: RUN      a run folder, or its name below runs/ (default: the newest; for train: a new one)
+#: SET      changes to the config: SET="train.epochs=3 data.bands=rgb"
+#: ENGINE   where stages run: auto, docker, podman or local (default: auto)
+#: ARCHIVE  a zip file to unpack instead of a download
+#: DATASET  38-cloud or 95-cloud (default: 38-cloud)
+
+# --- wrong variables are refused while this file is read ---
+space := $(subst x,,x x)
+GOALS := $(if $(MAKECMDGOALS),$(MAKECMDGOALS),help)
+GIVEN := $(foreach v,$(.VARIABLES),$(if $(findstring command line,$(origin $(v))),$(if $(findstring -*-,$(v)),,$(v))))
+OWN := MAKE% SHELL CURDIR # make's own, which a calling make or an editor may hand down
+UNKNOWN := $(filter-out $(VARIABLES) $(OWN),$(GIVEN))
+TAKEN := $(sort $(foreach g,$(GOALS),$(TAKES_$(g))))
+UNUSED := $(filter-out $(TAKEN) $(OWN),$(GIVEN))
+$(if $(UNKNOWN),$(error unknown variable $(UNKNOWN); the variables are: $(VARIABLES)))
+$(if $(UNUSED),$(error $(GOALS) does not take $(UNUSED); it takes: $(if $(TAKEN),$(TAKEN),no variable)))
+$(if $(filter-out 1,$(words $(ENGINE)))$(filter-out $(ENGINES),$(ENGINE)),$(error ENGINE=$(ENGINE): no such engine; allowed: $(ENGINES)))
+$(if $(DATASET),$(if $(filter $(DATASETS),$(DATASET)),,$(error DATASET=$(DATASET): no such dataset; allowed: $(DATASETS))))
+FOUND := $(if $(strip $(CONFIG)),$(wildcard $(subst $(space),\$(space),$(CONFIG))))
+$(if $(strip $(CONFIG)),$(if $(FOUND),,$(error CONFIG=$(CONFIG): no such file; those there are: $(wildcard configs/*.toml))))

@@ -1,0 +1,68 @@
+"""The local engine: stages run as child processes with the Python of `.venv`."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from . import ROOT
+from .errors import MissingTool
+from .stage import Stage
+
+
+class LocalEngine:
+    """Runs a stage with `.venv/bin/python` in the checkout. Raises MissingTool where there is no `.venv` yet."""
+
+    name = "local"
+    description = "the Python of .venv"
+
+    def __init__(self, root: Path = ROOT):
+        self.root = root
+        self.python = root / ".venv" / "bin" / "python"
+        if not self.python.exists():
+            raise MissingTool(f"{self.python} is not there: `make setup` makes it")
+
+    def run(self, stage: Stage) -> int:
+        """Run `stage` with inherited input and output; return its exit code, 128 + N where signal N ended it."""
+        command = [str(self.python), "-m", stage.module, *stage.arguments]
+        child = subprocess.Popen(command, cwd=self.root)
+        with _signals_passed_on(child):
+            code = child.wait()
+        return code if code >= 0 else 128 - code
+
+
+@contextmanager
+def _signals_passed_on(child: subprocess.Popen) -> Iterator[None]:
+    """SIGINT and SIGTERM go to the child, which tidies up and ends; this process only waits for it.
+
+    Ctrl-C reaches every process in the terminal's foreground group, so there the first SIGINT is with the child already: a second
+    one would interrupt its tidying up.
+    """
+    by_keyboard = _in_foreground()
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        nonlocal by_keyboard
+        if number == signal.SIGINT and by_keyboard:
+            by_keyboard = False
+            return
+        if child.poll() is None:
+            child.send_signal(number)
+
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _in_foreground() -> bool:
+    """Whether this process belongs to the foreground group of a terminal, the one that gets Ctrl-C."""
+    try:
+        return sys.stdin is not None and os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    except (OSError, ValueError):  # no terminal behind stdin: signals then come one by one
+        return False
