@@ -1,0 +1,64 @@
+"""One step on one device, on all GPUs of a machine, or on several machines: the same code through tf.distribute."""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from ..errors import UsageError
+
+Strategy = tf.distribute.Strategy
+
+
+def strategy(name: str) -> Strategy:
+    """`none`, `mirrored` (all GPUs of this machine) or `multi-worker` (machines listed in the environment variable TF_CONFIG)."""
+    if name == "mirrored":
+        return tf.distribute.MirroredStrategy()
+    if name == "multi-worker":
+        try:
+            cluster = json.loads(os.environ.get("TF_CONFIG", ""))
+            cluster["cluster"]["worker"], cluster["task"]["index"]
+        except (ValueError, KeyError, TypeError):
+            raise UsageError(
+                "train.strategy='multi-worker' reads its machines from TF_CONFIG, such as "
+                '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}'
+            ) from None
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    return tf.distribute.get_strategy()
+
+
+def is_chief(chosen: Strategy) -> bool:
+    """True in the one process that writes files."""
+    resolver = chosen.cluster_resolver
+    return resolver is None or not resolver.task_type or (resolver.task_type in ("chief", "worker") and not resolver.task_id)
+
+
+def shares(chosen: Strategy, batch: list[np.ndarray]) -> list[tf.Tensor]:
+    """Give every replica its slice of each array. Every worker holds the whole batch, since the reader is deterministic."""
+    replicas = chosen.num_replicas_in_sync
+    if replicas == 1 and chosen.cluster_resolver is None:
+        return [tf.constant(array) for array in batch]
+    each = len(batch[0]) // replicas
+
+    def share(array: np.ndarray) -> tf.Tensor:
+        def slice_of(context: tf.distribute.experimental.ValueContext) -> tf.Tensor:
+            first = context.replica_id_in_sync_group * each
+            return tf.constant(array[first : first + each])
+
+        return chosen.experimental_distribute_values_from_function(slice_of)
+
+    return [share(array) for array in batch]
+
+
+@contextlib.contextmanager
+def precision(policy: str) -> Iterator[None]:
+    """Build and run layers in `float16` or `bfloat16` with float32 variables; `none` is float32 throughout."""
+    before = tf.keras.mixed_precision.global_policy()
+    tf.keras.mixed_precision.set_global_policy("float32" if policy == "none" else f"mixed_{policy}")
+    try:
+        yield
+    finally:
+        tf.keras.mixed_precision.set_global_policy(before)
