@@ -8,6 +8,7 @@ TAKES_demo     := CONFIG DATA SET ENGINE
 TAKES_data     := DATA ARCHIVE DATASET ENGINE
 TAKES_train    := CONFIG DATA RUN SET ENGINE
 TAKES_quantize := RUN ENGINE
+TAKES_compile  := RUN ENGINE
 TAKES_predict  := RUN DATA ENGINE
 TAKES_evaluate := RUN DATA ENGINE
 TAKES_report   := RUN ENGINE
@@ -32,7 +33,7 @@ export EDGESEG_ARCHIVE = $(ARCHIVE)
 export EDGESEG_DATASET = $(DATASET)
 INVOKE = @sh orchestrate/invoke.sh
 
-.PHONY: help setup demo data train quantize predict evaluate report models test lint bench lock clean
+.PHONY: help setup demo data train quantize compile predict evaluate report models test lint bench lock clean
 
 help: ## list the targets and variables (the default)
 	@awk -f orchestrate/help.awk Makefile
@@ -46,6 +47,8 @@ train: ## train a network into a new run folder, or go on with RUN
 	$(INVOKE) train
 quantize: ## make the TF Lite variants of a run
 	$(INVOKE) quantize
+compile: ## check int8.tflite and compile it for the Edge TPU (needs edgetpu_compiler)
+	$(INVOKE) compile
 predict: ## make stitched masks of whole scenes with every variant of a run
 	$(INVOKE) predict
 evaluate: ## score the masks of a run, float and int8 side by side

@@ -93,6 +93,12 @@ def quantize(context, run=RUN, engine=ENGINE):
     _start(engine, Stage(("quantize", *_options(run=_run(run))), writes=(RUNS,)))
 
 
+@task(name="compile")
+def compile_(context, run=RUN, engine=ENGINE):
+    """Check int8.tflite of a run and compile it for the Edge TPU."""
+    _start(engine, Stage(("compile", *_options(run=_run(run))), writes=(RUNS,)))
+
+
 @task
 def predict(context, run=RUN, data=DATA, engine=ENGINE):
     """Make stitched masks of whole scenes with every variant of a run."""

@@ -1,0 +1,5 @@
+"""`python -m pipeline <stage>`."""
+
+from .cli import main
+
+main()

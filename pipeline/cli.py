@@ -1,0 +1,239 @@
+"""The command line: one command a stage. Results for machines go to stdout (`--json`), everything for people to stderr."""
+
+import errno
+import json
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .config import Config, load
+from .edgetpu import cli as edgetpu
+from .errors import DataError, EdgesegError, UsageError
+from .run import VARIANTS, Run, create, find
+
+RUNS = Path("runs")
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="From labelled satellite patches to masks made on an Edge TPU, one stage at a time.",
+)
+data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Fetch, check or make a dataset in the 38-Cloud layout.")
+quantize_app = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
+app.add_typer(data_app, name="data")
+app.add_typer(quantize_app, name="quantize")
+app.add_typer(edgetpu.app, name="edgetpu")
+
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="A TOML file of configs/; default: the defaults of the code.")]
+DataRoot = Annotated[
+    str | None, typer.Option("--data", help="A folder in the 38-Cloud layout; default: what the config says, else demo data.")
+]
+Overrides = Annotated[str, typer.Option("--set", help='Changes to the config, such as "train.epochs=3 data.bands=rgb".')]
+RunName = Annotated[str | None, typer.Option("--run", help="A run folder, or its name below runs/; default: the newest.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+
+
+def _example(text: str) -> dict[str, str]:
+    return {"epilog": f"Example: python -m pipeline {text}"}
+
+
+def _print(value: Any) -> None:
+    print(json.dumps(value, indent=2))
+
+
+@data_app.command("check", **_example("data check data/38-cloud"))
+def data_check(root: Annotated[Path, typer.Argument(help="The dataset's folder.")], as_json: AsJson = False) -> None:
+    """Look through a whole dataset: counts, missing or unreadable bands, sizes, mask values. Exit code 3 if anything is wrong."""
+    from .data.check import check, render
+    from .progress import say
+
+    findings = check(root)
+    _print(findings.as_dict()) if as_json else say(render(findings))
+    if findings.problems:
+        raise DataError(f"{root}: {len(findings.problems)} problem(s), listed above")
+
+
+@data_app.command("fetch", **_example("data fetch --root data/38-cloud --archive ~/38-cloud.zip"))
+def data_fetch(
+    root: Annotated[Path, typer.Option(help="Where to put it.")] = Path("data/38-cloud"),
+    archive: Annotated[Path | None, typer.Option(help="A .zip or .tar archive to unpack instead of a download from Kaggle.")] = None,
+    dataset: Annotated[str, typer.Option(help="38-cloud or 95-cloud.")] = "38-cloud",
+) -> None:
+    """Fetch a dataset from Kaggle, or unpack a local archive: resumable, verified, there only when complete."""
+    from .data.fetch import fetch
+
+    fetch(root, archive, dataset)
+
+
+@data_app.command("demo", **_example("data demo data/demo"))
+def data_demo(root: Annotated[Path, typer.Argument(help="Where to put it.")] = Path("data/demo")) -> None:
+    """Make the demo data: made-up scenes in the same layout, always the same ones."""
+    from .data.demo import make
+    from .progress import say
+
+    say(f"demo data: {make(root).root}")
+
+
+def _train(config_file: Path | None, data: str | None, run_name: str | None, overrides: str) -> tuple[Run, Config]:
+    if run_name:
+        if config_file or overrides:
+            raise UsageError(f"--run {run_name} goes on with the config in that folder; --config and --set are for new runs")
+        run = find(RUNS, run_name)
+        config = _config(run, data)
+    else:
+        config = _with_data(load(config_file, overrides), data)
+        run = create(RUNS, config)
+    from .tasks.training import train
+
+    train(run, config)
+    return run, config
+
+
+def _with_data(config: Config, data: str | None) -> Config:
+    return config if data is None else config.model_copy(update={"data": config.data.model_copy(update={"root": data})})
+
+
+def _config(run: Run, data: str | None) -> Config:
+    return _with_data(run.config(), data)
+
+
+@app.command(**_example('train --config configs/early.toml --data data/38-cloud --set "train.epochs=10"'))
+def train(config: ConfigFile = None, data: DataRoot = None, run: RunName = None, set_: Overrides = "") -> None:
+    """Train a network into a new run folder, or with --run go on with an old one from its last epoch."""
+    _train(config, data, run, set_)
+
+
+@quantize_app.callback(**_example("quantize --run 20260101T120000Z-early"))
+def quantize(context: typer.Context, run: RunName = None) -> None:
+    """Make the four TF Lite variants of a run, verify each, check the int8 one for the Edge TPU. `analyze` shows what int8 lost."""
+    if context.invoked_subcommand is None:
+        from .tasks.quantizing import quantize as stage
+
+        stage(find(RUNS, run))
+
+
+@quantize_app.command("analyze", **_example("quantize analyze --json"))
+def quantize_analyze(run: RunName = None, as_json: AsJson = False) -> None:
+    """Compare int8 with float, tensor by tensor, the worst first."""
+    from .tasks.quantizing import analyze
+    from .tasks.tables import analysis
+
+    result = analyze(find(RUNS, run))
+    _print(result.json()) if as_json else analysis(result)
+
+
+@app.command(**_example("predict --variant int8"))
+def predict(
+    run: RunName = None,
+    data: DataRoot = None,
+    variant: Annotated[list[str] | None, typer.Option(help="One of the variants; may be repeated. Default: all.")] = None,
+) -> None:
+    """Make stitched masks of whole test scenes: PNG, TIFF, probabilities, overlays, differences."""
+    from .tasks.predicting import predict as stage
+
+    found = find(RUNS, run)
+    stage(found, _config(found, data), variant or VARIANTS)
+
+
+@app.command("compile", **_example("compile --run 20260101T120000Z-early"))
+def compile_(
+    run: RunName = None,
+    limit: Annotated[int, typer.Option(min=1, help="Time limit of the compiler in seconds.")] = 180,
+    as_json: AsJson = False,
+) -> None:
+    """Compile a run's int8.tflite for the Edge TPU: quantizes first if need be, checks, then runs edgetpu_compiler."""
+    from .edgetpu import compiler, show
+
+    found = find(RUNS, run)
+    if not found.variant("int8").exists():
+        from .tasks.quantizing import quantize as stage
+
+        stage(found)
+    result = compiler.compile_run(found.folder, limit=limit)
+    _print(result) if as_json else show.outcome(result, found.folder / "edgetpu")
+
+
+def _evaluate(run: Run, config: Config, as_json: bool) -> None:
+    from .tasks.predicting import evaluate
+    from .tasks.tables import scores
+
+    whole = evaluate(run, config)
+    _print(whole) if as_json else scores(whole)
+
+
+@app.command(**_example("evaluate --json"))
+def evaluate(run: RunName = None, data: DataRoot = None, as_json: AsJson = False) -> None:
+    """Score every variant's masks per scene, macro and micro, float and int8 side by side; writes the report too."""
+    found = find(RUNS, run)
+    _evaluate(found, _config(found, data), as_json)
+    _report(found)
+
+
+def _report(run: Run) -> None:
+    from .progress import say
+    from .tasks.reporting import report as stage
+
+    say(f"report: {stage(run)}")
+
+
+@app.command(**_example("report"))
+def report(run: RunName = None) -> None:
+    """Write report.html of a run: one file that opens anywhere."""
+    _report(find(RUNS, run))
+
+
+@app.command(**_example("demo"))
+def demo(config: ConfigFile = None, data: DataRoot = None, set_: Overrides = "") -> None:
+    """The whole chain with one command: train, quantize, predict, evaluate, report. On demo data unless --data is given."""
+    from .tasks.quantizing import quantize as convert
+
+    run, chosen = _train(config or _demo_config(), data, None, set_)
+    convert(run)
+    _evaluate(run, chosen, as_json=False)
+    _report(run)
+
+
+def _demo_config() -> Path:
+    return Path(__file__).resolve().parents[1] / "configs" / "demo.toml"
+
+
+@app.command(**_example("models --json"))
+def models(as_json: AsJson = False) -> None:
+    """Parameters, operations and operators of the thesis's five configurations, beside its table 4.1."""
+    from .tasks.comparison import table
+    from .tasks.tables import comparison
+
+    rows = table()
+    _print(rows) if as_json else comparison(rows)
+
+
+def main() -> None:
+    """Run a command; every known error is one message and its exit code (docs/architecture.md)."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's notes on its build are not the user's business
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # nor that a model for inference has no metrics
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a stopped container leaves nothing half-written either
+    try:
+        app()
+    except EdgesegError as why:
+        print(f"error: {why}", file=sys.stderr)
+        sys.exit(why.exit_code)
+    except OSError as why:
+        if why.errno not in _NOT_OURS:
+            raise
+        print(f"error: {why.filename or 'writing'}: {_NOT_OURS[why.errno]}", file=sys.stderr)
+        sys.exit(4)
+
+
+_NOT_OURS = {
+    errno.ENOSPC: "no space left on the disk; what is complete is kept: free some space and give the same command again",
+    errno.EDQUOT: "the disk quota is used up; what is complete is kept: free some space and give the same command again",
+    errno.EROFS: "the file system is read-only; choose a folder that can be written",
+    errno.EACCES: "permission denied; choose a folder that you may read and write",
+}

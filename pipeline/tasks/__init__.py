@@ -1,0 +1,1 @@
+"""What makes the pipeline about something: dataset, head, loss and score."""

@@ -1,0 +1,141 @@
+"""The task `cloud`: binary cloud masks on Landsat 8 patches in the 38-Cloud layout.
+
+A task knows its dataset, its classes and its score; the stages know none of that. A further task is a further module with the same names.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ..config import Config
+from ..data import demo, tiff
+from ..data.bands import parse_bands
+from ..data.batches import Batches
+from ..data.layout import CloudDataset, open_dataset
+from ..data.names import PatchName
+from ..data.reader import patch_side, read_image
+from ..data.split import split
+from ..errors import DataError
+from ..progress import say
+
+CLASSES = 1  # one sigmoid: the probability of cloud
+POSITIVE = 1
+DEMO_ROOT = Path("data/demo")
+TRUE_COLOUR = ("red", "green", "blue")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A test scene: `load(row, col)` gives a patch as the network sees it, `colour(row, col)` its red, green and blue at its own size."""
+
+    id: str
+    rows: int
+    cols: int
+    side: int  # of a patch, in pixels
+    load: Callable[[int, int], np.ndarray]
+    colour: Callable[[int, int], np.ndarray]
+    truth: Callable[[], np.ndarray]  # (h, w) labels 0 and 1
+
+    def positions(self) -> Iterator[tuple[int, int]]:
+        """(row, col) from (1, 1), row-major."""
+        return ((row, col) for row in range(1, self.rows + 1) for col in range(1, self.cols + 1))
+
+
+class Cloud:
+    """The dataset of one configuration, split and ready to read."""
+
+    def __init__(self, config: Config):
+        self.config = config
+        self.bands = parse_bands(config.data.bands)
+
+    @cached_property
+    def dataset(self) -> CloudDataset:
+        """The folder that the config names, or the demo data, which is made where it is missing."""
+        if self.config.data.root:
+            return open_dataset(Path(self.config.data.root))
+        if not DEMO_ROOT.exists():
+            say(f"no dataset given: making demo data in {DEMO_ROOT}")
+        return demo.make(DEMO_ROOT)
+
+    @cached_property
+    def patches(self) -> tuple[list[PatchName], list[PatchName]]:
+        """Training and validation patches."""
+        data = self.config.data
+        return split(self.dataset.training_patches(data.nonempty), data.split, data.validation, self.config.seed)
+
+    def training(self) -> Batches:
+        """Shuffled and augmented."""
+        return self._batches(self.patches[0], self.config.augment)
+
+    def validation(self) -> Batches:
+        """In order, as they are."""
+        return self._batches(self.patches[1], None)
+
+    def _batches(self, patches: list[PatchName], options: object) -> Batches:
+        data = self.config.data
+        return Batches(self.dataset, patches, self.bands, data.size, self.config.train.batch, self.config.seed, options, data.workers)
+
+    def representative(self, count: int) -> list[np.ndarray]:
+        """`count` training patches (S, S, C), spread evenly over the training split; fewer where there are fewer."""
+        training = self.patches[0]
+        chosen = np.linspace(0, len(training) - 1, min(count, len(training))).round().astype(int)
+        return [read_image(self.dataset, "train", training[i], self.bands, self.config.data.size) for i in chosen]
+
+    def scenes(self) -> list[Scene]:
+        """The test scenes, by id; empty where the dataset has no test part."""
+        if self.dataset.test is None:
+            return []
+        side = patch_side(self.dataset, "test")
+        return [self._scene(grid, side) for grid in self.dataset.test_scenes()]
+
+    def _scene(self, grid: object, side: int) -> Scene:
+        def patch(row: int, col: int) -> PatchName:
+            return grid.patches[(row - 1) * grid.cols + col - 1]
+
+        def load(row: int, col: int) -> np.ndarray:
+            return read_image(self.dataset, "test", patch(row, col), self.bands, self.config.data.size)
+
+        def colour(row: int, col: int) -> np.ndarray:
+            return read_image(self.dataset, "test", patch(row, col), TRUE_COLOUR)
+
+        def truth() -> np.ndarray:
+            path = self.dataset.scene_mask_path(grid.scene)
+            if not path.exists():
+                raise DataError(f"{path}: the mask of scene {grid.scene} is missing; without it the scene cannot be scored")
+            return (tiff.read(path, np.uint8) > 0).astype(np.uint8)
+
+        return Scene(grid.scene, grid.rows, grid.cols, side, load, colour, truth)
+
+    def describe(self) -> dict[str, object]:
+        """What a report says about the data."""
+        training, validation = self.patches
+        return {
+            "dataset": self.dataset.name,
+            "demo": self.dataset.demo,
+            "root": str(self.dataset.root),
+            "bands": list(self.bands),
+            "patch_side": patch_side(self.dataset, "train"),
+            "split": self.config.data.split,
+            "training_patches": len(training),
+            "validation_patches": len(validation),
+            "training_scenes": sorted({patch.scene for patch in training}),
+            "validation_scenes": sorted({patch.scene for patch in validation}),
+        }
+
+
+def metric() -> object:
+    """Jaccard index of cloud at 0.5, counted over all pixels."""
+    import tensorflow as tf
+
+    from ..train.step import Metric
+
+    def counts(truth: tf.Tensor, p: tf.Tensor) -> tf.Tensor:
+        found = tf.cast(p >= 0.5, tf.float32)
+        overlap = tf.reduce_sum(truth * found, (1, 2, 3))
+        either = tf.reduce_sum(tf.maximum(truth, found), (1, 2, 3))
+        return tf.stack([overlap, either], axis=-1)
+
+    return Metric("jaccard", counts, lambda total: float(total[0] / total[1]) if total[1] else 1.0)

@@ -1,0 +1,162 @@
+"""The stages `predict` and `evaluate`: stitched masks of whole test scenes from every variant, and their scores."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import files
+from ..config import Config
+from ..errors import DataError, UsageError
+from ..evaluate.scene_scorer import SceneResult, SceneScorer
+from ..evaluate.table import summary, write_csv
+from ..progress import say, track
+from ..run import VARIANTS, Run, sha256
+from ..scene import images
+from ..scene.predict import predict_scene
+from ..scene.runners import Runner, open_runner
+from ..scene.stitch import Grid
+from ..scene.tflite_runner import cross_check
+from . import cloud
+
+REFERENCE = "float32"
+
+
+def predict(run: Run, config: Config, variants: Sequence[str]) -> None:
+    """Make masks, probabilities, pictures and pixel counts of every test scene with each variant.
+
+    A scene whose record fits the model, threshold and data at hand is not made again, so that a run that was interrupted goes on.
+    """
+    unknown = [variant for variant in variants if variant not in VARIANTS]
+    if unknown:
+        raise UsageError(f"variant {', '.join(unknown)}: there are {', '.join(VARIANTS)}")
+    for variant in variants:
+        run.need(run.variant(variant), "quantize")
+    files.remove_partials(run.scenes)
+    task, scenes = cloud.Cloud(config), _scenes(config)
+    thresholds = _thresholds(run, config)
+    for scene in track(scenes, "scenes"):
+        _colour(run, scene)
+        for variant in variants:
+            key = _key(run, variant, thresholds, str(task.dataset.root))
+            if _record(run, variant, scene.id).get("key") == key:
+                say(f"{variant} {scene.id}: already there")
+                continue
+            _predict(run, variant, scene, thresholds, key)
+
+
+def _scenes(config: Config) -> list[cloud.Scene]:
+    scenes = cloud.Cloud(config).scenes()
+    if not scenes:
+        raise DataError(f"{config.data.root or cloud.DEMO_ROOT}: has no test scenes (38-Cloud_test); nothing to predict")
+    return scenes
+
+
+def _thresholds(run: Run, config: Config) -> dict[str, float]:
+    chosen = files.read_json(run.need(run.threshold, "train"))["value"]
+    return {"validation": chosen, "fixed": config.evaluate.fixed_threshold}
+
+
+def _key(run: Run, variant: str, thresholds: dict[str, float], root: str) -> dict[str, Any]:
+    return {"model": sha256(run.variant(variant)), "thresholds": thresholds, "data": root}
+
+
+def _record(run: Run, variant: str, scene: str) -> dict[str, Any]:
+    path = run.scenes / variant / f"{scene}.json"
+    return files.read_json(path) if path.exists() else {}
+
+
+def _colour(run: Run, scene: cloud.Scene) -> None:
+    """The scene in true colour, shrunk, for overlays and the report."""
+    path = run.scenes / "colour" / f"{scene.id}.png"
+    if not path.exists():
+        patches = (scene.colour(row, col) for row, col in scene.positions())
+        small = images.thumbnail(Grid(scene.rows, scene.cols), scene.side, patches, scene.truth().shape)
+        images.write_png(path, images.composite(small))
+
+
+def _predict(run: Run, variant: str, scene: cloud.Scene, thresholds: dict[str, float], key: dict[str, Any]) -> None:
+    """One scene with one variant: everything it makes is there before its record is."""
+    truth = scene.truth()
+    mask, probability = np.empty(truth.shape, np.uint8), np.empty(truth.shape, np.uint8)
+    scorer, timed = SceneScorer(scene.id, thresholds, cloud.POSITIVE), _Timed(open_runner(run.variant(variant)))
+    for band in predict_scene(timed, Grid(scene.rows, scene.cols), scene.load, scene.side, truth.shape):
+        scorer.add(truth[band.rows], band.values)
+        mask[band.rows] = band.values[..., 0] >= np.float32(thresholds["validation"])
+        probability[band.rows] = images.probability_image(band.values[..., 0])
+    folder = run.scenes / variant
+    images.write_png(folder / f"{scene.id}.png", images.mask_image(mask))
+    images.write_tiff(folder / f"{scene.id}.tif", images.mask_image(mask))
+    images.write_png(folder / f"{scene.id}_probability.png", probability)
+    images.write_png(folder / f"{scene.id}_difference.png", images.shrink_difference(truth, mask))
+    colour = images.read_png(run.scenes / "colour" / f"{scene.id}.png")
+    small = [images.shrink(images.mask_image(one)) >= 128 for one in (truth, mask)]
+    images.write_png(folder / f"{scene.id}_overlay.png", images.overlay(colour, *small))
+    result = scorer.result()
+    files.write_json(
+        folder / f"{scene.id}.json",
+        {
+            "key": key,
+            "scene": scene.id,
+            "height": truth.shape[0],
+            "width": truth.shape[1],
+            "patches": timed.patches,
+            "milliseconds_per_patch": round(1000 * timed.seconds / timed.patches, 3),
+            "thresholds": result.thresholds,
+            "confusions": {kind: counts.tolist() for kind, counts in result.confusions.items()},
+        },
+    )
+    say(f"{variant} {scene.id}: {timed.patches} patches, {1000 * timed.seconds / timed.patches:.1f} ms each")
+
+
+class _Timed:
+    """A runner that adds up the time it takes; reading and stitching are not in it."""
+
+    def __init__(self, runner: Runner):
+        self.runner, self.size, self.bands, self.classes = runner, runner.size, runner.bands, runner.classes
+        self.seconds, self.patches = 0.0, 0
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        started = time.perf_counter()
+        result = self.runner(batch)
+        self.seconds += time.perf_counter() - started
+        self.patches += len(batch)
+        return result
+
+
+def evaluate(run: Run, config: Config) -> dict[str, Any]:
+    """Score what `predict` made: a CSV a variant and summary.json; predicts first what is missing or out of date."""
+    variants = [variant for variant in VARIANTS if run.variant(variant).exists()]
+    if REFERENCE not in variants or "int8" not in variants:
+        run.need(run.variant("int8" if REFERENCE in variants else REFERENCE), "quantize")
+    predict(run, config, variants)
+    task = cloud.Cloud(config)
+    scenes = task.scenes()
+    results = {variant: [_result(_record(run, variant, scene.id)) for scene in scenes] for variant in variants}
+    for variant, rows in results.items():
+        write_csv(run.evaluation / f"{variant}.csv", rows)
+    whole = summary(results, REFERENCE) | {"data": task.describe(), "host": _host(run, variants, scenes)}
+    count = config.evaluate.cross_check
+    if count:
+        whole["cross_check"] = cross_check(run.variant("int8"), np.stack(_first_patches(scenes, count)))
+    files.write_json(run.summary, whole)
+    return whole
+
+
+def _result(record: dict[str, Any]) -> SceneResult:
+    return SceneResult(record["scene"], record["thresholds"], {kind: np.array(counts) for kind, counts in record["confusions"].items()})
+
+
+def _host(run: Run, variants: Sequence[str], scenes: Sequence[cloud.Scene]) -> dict[str, float]:
+    """Milliseconds a patch on this machine, by variant: the median over the scenes."""
+    return {
+        variant: float(np.median([_record(run, variant, scene.id)["milliseconds_per_patch"] for scene in scenes])) for variant in variants
+    }
+
+
+def _first_patches(scenes: Sequence[cloud.Scene], count: int) -> list[np.ndarray]:
+    """`count` patches from the middle of the first scene: its rim is empty."""
+    positions = list(scenes[0].positions())
+    middle = max(0, (len(positions) - count) // 2)
+    return [scenes[0].load(row, col) for row, col in positions[middle : middle + count]]

@@ -1,0 +1,118 @@
+"""The stage `train`: from patches to model.h5 and a threshold."""
+
+import contextlib
+import csv
+import fcntl
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from .. import files
+from ..config import Config
+from ..errors import UsageError
+from ..evaluate.histogram import Histogram
+from ..evaluate.threshold import choose, curve, thin, write_curve
+from ..models import build
+from ..models.losses import loss
+from ..models.qat import quantization_aware
+from ..models.ranges import Ranges
+from ..progress import say, track
+from ..report.charts import precision_recall
+from ..run import Run
+from ..train.loop import Network, Phase, Plan, fit
+from . import cloud
+
+
+def train(run: Run, config: Config) -> None:
+    """Train what `config` asks for into `run`, going on from its last checkpoint, then choose the threshold."""
+    with _alone(run):
+        files.remove_partials(run.folder)
+        task = cloud.Cloud(config)
+        facts = task.describe()
+        files.write_json(run.folder / "data.json", facts)
+        say(
+            f"{facts['dataset']}: {facts['training_patches']} training and {facts['validation_patches']} validation patches, "
+            f"split by {facts['split']}; run folder {run.folder}"
+        )
+        weights = fit(
+            Plan(
+                _phases(config, len(task.bands)),
+                task.training(),
+                task.validation(),
+                loss(config.train.loss),
+                cloud.metric(),
+                config.train,
+                run.checkpoints,
+                run.history,
+                run.tensorboard,
+                config.seed,
+            )
+        )
+        model = network(config, len(task.bands))
+        model.set_weights(weights)
+        with files.complete_file(run.model) as partial:
+            model.save(partial, include_optimizer=False)
+        _threshold(run, task, model)
+
+
+def network(config: Config, bands: int, batch: int | None = None) -> tf.keras.Model:
+    """The network of `config` in the form it was trained in, with fresh weights."""
+    return quantization_aware(build(config.model, config.data.size, bands, cloud.CLASSES, batch), config.model.qat)
+
+
+def _phases(config: Config, bands: int) -> tuple[Phase, ...]:
+    """Float first where asked, then the network that is wanted."""
+
+    def fresh() -> tf.keras.Model:
+        return build(config.model, config.data.size, bands, cloud.CLASSES)
+
+    def final(weights: list[np.ndarray] | None) -> Network:
+        start = fresh()
+        if weights is not None:
+            start.set_weights(weights)
+        if config.model.qat == "none":
+            return Network(start)
+        model = quantization_aware(start, config.model.qat)
+        ranges = Ranges(model, fresh())
+        return Network(model, ranges.tie, ranges.calibrate)
+
+    last = Phase("float" if config.model.qat == "none" else "qat", config.train.epochs, config.train.learning_rate, final)
+    if not config.train.float_epochs:
+        return (last,)
+    return Phase("float", config.train.float_epochs, config.train.float_learning_rate, lambda _: Network(fresh())), last
+
+
+def _threshold(run: Run, task: cloud.Cloud, model: tf.keras.Model) -> None:
+    """Choose the threshold with the best F1 on the validation patches, at the network's own size; keep the curve."""
+    histogram = Histogram()
+    infer = tf.function(lambda images: model(images, training=False))
+    batches = task.validation()
+    for images, masks, _ in track(batches.epoch(0), "threshold", total=len(batches)):
+        histogram.add(masks[..., 0] > 0.5, infer(images).numpy()[..., 0])
+    chosen, full = choose(histogram), curve(histogram)
+    write_curve(run.pr_curve, full)
+    precision_recall(run.folder / "pr_curve.png", thin(full), chosen)
+    files.write_json(run.threshold, chosen.json() | {"chosen_on": "validation patches", "patches": len(batches.patches)})
+    say(
+        f"threshold {chosen.value:.4f} on validation patches: F1 {chosen.f1:.4f}, precision {chosen.precision:.4f}, "
+        f"recall {chosen.recall:.4f}"
+    )
+
+
+def history(path: Path) -> list[dict[str, str]]:
+    """The rows of history.csv."""
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@contextlib.contextmanager
+def _alone(run: Run) -> Iterator[None]:
+    """Refuse a second training in the same run folder; the lock goes with the process, however it ends."""
+    with open(run.folder / ".lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(f"{run.folder}: another process trains in this run folder; wait for it, or stop it") from None
+        yield
