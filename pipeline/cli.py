@@ -224,13 +224,16 @@ def main() -> None:
     except EdgesegError as why:
         print(f"error: {why}", file=sys.stderr)
         sys.exit(why.exit_code)
-    except OSError as why:
-        if why.errno not in _NOT_OURS:
+    except Exception as why:
+        # HDF5 and TensorFlow say "no space" in words of their own; everything else that gets here is a bug and keeps its traceback
+        code = errno.ENOSPC if _NO_SPACE in str(why) else getattr(why, "errno", None)
+        if code not in _NOT_OURS:
             raise
-        print(f"error: {why.filename or 'writing'}: {_NOT_OURS[why.errno]}", file=sys.stderr)
+        print(f"error: {getattr(why, 'filename', None) or 'writing'}: {_NOT_OURS[code]}", file=sys.stderr)
         sys.exit(4)
 
 
+_NO_SPACE = os.strerror(errno.ENOSPC)
 _NOT_OURS = {
     errno.ENOSPC: "no space left on the disk; what is complete is kept: free some space and give the same command again",
     errno.EDQUOT: "the disk quota is used up; what is complete is kept: free some space and give the same command again",

@@ -53,7 +53,7 @@ def remove_partials(folder: Path) -> None:
         shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes | memoryview) -> None:
     """Write `data` to `path` completely or not at all."""
     with complete_file(path) as partial:
         partial.write_bytes(data)

@@ -1,31 +1,15 @@
-"""The ranges of a quantization-aware network's tensors, kept such that the int8 file can use them as they are.
+"""The ranges of a quantization-aware network's tensors, kept such that the int8 file can use them as they are."""
 
-TFMOT learns a range as a moving average that starts at -6 .. 6 and moves by a thousandth a step, and remembers weight ranges from before
-the last update. After a short training the file would clip or waste half its steps (docs/quantization.md has figures); so after every
-epoch the ranges are taken from data, as post-training quantization takes them.
-"""
-
-import math
-
-import numpy as np
 import tensorflow as tf
 
-from .qat import strip
-
 Layer = tf.keras.layers.Layer
-# beyond this logit a probability is nearer to 0 or 1 than half a step of 1/256, which is the scale of an int8 LOGISTIC: steps spent there
-# would change no output
-LOGIT_LIMIT = math.log(511)
 
 
 class Ranges:
-    """The ranges of `model`, a `full` or `annotate-conv` network; `plain` is a float network of the same layers, for measuring."""
+    """Puts right what TFMOT's ranges get wrong in `model`, a `full` or `annotate-conv` network."""
 
-    def __init__(self, model: tf.keras.Model, plain: tf.keras.Model):
-        self.model, self.plain = model, plain
+    def __init__(self, model: tf.keras.Model):
         self.groups = range_groups(model)
-        self.owners = [layer for layer in model.layers if hasattr(layer, "layer") and output_range(layer) is not None]
-        self.probe = tf.keras.Model(plain.input, [plain.get_layer(layer.layer.name).output for layer in self.owners])
         self.wrapped = [layer for layer in model.layers if getattr(layer, "_weight_vars", None)]
 
     def tie(self) -> None:
@@ -33,34 +17,15 @@ class Ranges:
         for group in self.groups:
             group.tie()
 
-    def calibrate(self, images: np.ndarray) -> None:
-        """Take activation ranges from the float network on `images` (N, S, S, C), 0..1, and weight ranges from the weights as they are."""
+    def refresh_weights(self) -> None:
+        """Take every weight's range from the weight as it is.
+
+        TFMOT takes it at the beginning of a step, before the update: what the last update made larger would be clipped in the file, by
+        several steps of 1/127 after a short training at a high rate.
+        """
         for layer in self.wrapped:
             for weight, quantizer, variables in layer._weight_vars:
-                quantizer(weight, training=True, weights=variables)  # the quantizer's own rule, with the weights of now
-        strip(self.model, self.plain)
-        lows, highs = (np.stack(extremes) for extremes in zip(*(self._extremes(image) for image in images), strict=True))
-        for layer, low, high in zip(self.owners, lows.min(axis=0), highs.max(axis=0), strict=True):
-            minimum, maximum = output_range(layer)
-            minimum.assign(min(float(low), 0.0))  # zero must be exact: padding is made of it
-            maximum.assign(max(float(high), 1e-6))
-        self.tie()
-
-    def _extremes(self, image: np.ndarray) -> tuple[list[float], list[float]]:
-        outputs = self.probe(image[None], training=False)
-        outputs = [
-            _before_sigmoid(self.plain.get_layer(owner.layer.name), output) for owner, output in zip(self.owners, outputs, strict=True)
-        ]
-        return [float(tf.reduce_min(output)) for output in outputs], [float(tf.reduce_max(output)) for output in outputs]
-
-
-def _before_sigmoid(layer: Layer, output: tf.Tensor) -> tf.Tensor:
-    """What is quantized of a layer: its output, but of a head with a sigmoid the value before it, within LOGIT_LIMIT."""
-    if getattr(layer, "activation", None) is not tf.keras.activations.sigmoid:
-        return output
-    floor = 1 / (1 + math.exp(LOGIT_LIMIT))
-    p = tf.clip_by_value(output, floor, 1 - floor)
-    return tf.math.log(p / (1 - p))
+                quantizer(weight, training=True, weights=variables)  # the quantizer's own rule
 
 
 class RangeGroup:

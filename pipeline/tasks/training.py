@@ -75,8 +75,8 @@ def _phases(config: Config, bands: int) -> tuple[Phase, ...]:
         if config.model.qat == "none":
             return Network(start)
         model = quantization_aware(start, config.model.qat)
-        ranges = Ranges(model, fresh())
-        return Network(model, ranges.tie, ranges.calibrate)
+        ranges = Ranges(model)
+        return Network(model, ranges.tie, ranges.refresh_weights)
 
     last = Phase("float" if config.model.qat == "none" else "qat", config.train.epochs, config.train.learning_rate, final)
     if not config.train.float_epochs:

@@ -4,6 +4,7 @@
 loss of its phase and says itself which epoch that was, so that the two files need not be written in one step.
 """
 
+import io
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
-from ..files import complete_file
+from ..files import write_bytes
 
 
 @dataclass
@@ -29,8 +30,9 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     arrays = {f"weights_{i:04d}": array for i, array in enumerate(checkpoint.weights)}
     arrays |= {f"optimizer_{i:04d}": np.asarray(array) for i, array in enumerate(checkpoint.optimizer)}
     counts = np.array([len(checkpoint.weights), len(checkpoint.optimizer)])  # a damaged zip directory may drop entries without a word
-    with complete_file(path) as partial, open(partial, "wb") as file:
-        np.savez(file, meta=np.array(json.dumps(checkpoint.meta)), counts=counts, **arrays)
+    packed = io.BytesIO()  # in memory first: a zip file that meets a full disk complains once more when it is collected
+    np.savez(packed, meta=np.array(json.dumps(checkpoint.meta)), counts=counts, **arrays)
+    write_bytes(path, packed.getbuffer())
 
 
 def load(path: Path) -> Checkpoint:

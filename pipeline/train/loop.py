@@ -22,8 +22,6 @@ from .distribute import is_chief, precision, strategy
 from .plateau import Plateau
 from .step import Metric, Stepper
 
-RECENT = 16  # images: enough that a range holds, few enough to keep at any size
-
 
 class Batches(Protocol):
     """What the loop reads from: `epoch(n)` yields (images, masks, names) and depends on nothing but `n`."""
@@ -36,11 +34,11 @@ class Batches(Protocol):
 
 @dataclass(frozen=True)
 class Network:
-    """A network to train, and what it has to put right in its own variables: after every step, and after every epoch with some images."""
+    """A network to train, and what it has to put right in its own variables after every step and after every epoch's steps."""
 
     model: tf.keras.Model
     after_step: Callable[[], None] = lambda: None
-    after_epoch: Callable[[np.ndarray], None] = lambda images: None
+    after_epoch: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -114,7 +112,6 @@ class _Phase:
         self.network, self.model, self.optimizer = network, model, optimizer
         self.stepper = Stepper(chosen, model, optimizer, plan.loss, plan.metric)
         self.plateau = Plateau(phase.learning_rate)
-        self.recent: list[np.ndarray] = []  # the last images trained on, for `after_epoch`
         self.history: list[dict[str, Any]] = _read_history(plan.history, first)
 
     def run(self, state: Checkpoint | None) -> None:
@@ -124,8 +121,9 @@ class _Phase:
         board = tf.summary.create_file_writer(str(self.plan.tensorboard)) if self.plan.options.tensorboard and self.chief else None
         while epoch < end and not self.plateau.exhausted(self.plan.options.patience):
             row = self._epoch(epoch, end)
+            weights = self.model.get_weights()  # on every worker: batch statistics are averaged over all of them when they are read
             if self.chief:
-                self._keep(epoch, row, board)
+                self._keep(epoch, row, weights, board)
             self.stepper.wait()  # no worker reads the best weights, or starts another epoch, before the chief has written
             epoch += 1
         if epoch < end and self.chief:
@@ -135,7 +133,7 @@ class _Phase:
         options, started = self.plan.options, time.monotonic()
         self.optimizer.learning_rate = rate = self.plateau.learning_rate
         loss, score = self._pass(self.plan.train, self._train, epoch, f"epoch {epoch + 1}/{end}")
-        self.network.after_epoch(np.stack(self.recent))
+        self.network.after_epoch()
         val_loss, val_score = self._pass(self.plan.validation, self.stepper.validate, epoch, "validation")
         name = self.plan.metric.name
         row = {
@@ -159,7 +157,6 @@ class _Phase:
     def _train(self, images: np.ndarray, masks: np.ndarray, size: int) -> tuple[float, np.ndarray]:
         result = self.stepper.train(images, masks, size)
         self.network.after_step()
-        self.recent = [*self.recent, *images][-RECENT:]
         return result
 
     def _pass(self, batches: Batches, step: Callable, epoch: int, what: str) -> tuple[float, float]:
@@ -179,10 +176,9 @@ class _Phase:
                 progress.advance(task)
         return total / patches, self.plan.metric.value(counts)
 
-    def _keep(self, epoch: int, row: dict[str, Any], board: Any) -> None:
+    def _keep(self, epoch: int, row: dict[str, Any], weights: list[np.ndarray], board: Any) -> None:
         """Write what the epoch made. The best weights go first: a kill in between repeats the epoch and loses nothing."""
         self.history.append(row)
-        weights = self.model.get_weights()
         meta = {"phase": self.phase.name, "epoch": epoch, "plateau": asdict(self.plateau) | {"best": _finite(self.plateau.best)}}
         if self.plateau.best_epoch == epoch:
             checkpoint.save(_best_file(self.plan, self.phase), Checkpoint(meta, weights))
