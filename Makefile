@@ -9,6 +9,7 @@ TAKES_data     := DATA ARCHIVE DATASET ENGINE
 TAKES_train    := CONFIG DATA RUN SET ENGINE
 TAKES_quantize := RUN ENGINE
 TAKES_compile  := RUN ENGINE
+TAKES_build-device := TARGET
 TAKES_predict  := RUN DATA ENGINE
 TAKES_evaluate := RUN DATA ENGINE
 TAKES_report   := RUN ENGINE
@@ -20,8 +21,9 @@ TAKES_lock     :=
 TAKES_clean    :=
 ENGINES  := auto docker podman local
 DATASETS := 38-cloud 95-cloud
+TARGETS  := mendel generic native
 
-VARIABLES := CONFIG DATA RUN SET ENGINE ARCHIVE DATASET
+VARIABLES := CONFIG DATA RUN SET ENGINE ARCHIVE DATASET TARGET
 ENGINE ?= auto
 # Values travel in the environment, never through shell text, so spaces and quotes in them arrive as they were typed.
 export EDGESEG_CONFIG = $(CONFIG)
@@ -31,9 +33,10 @@ export EDGESEG_SET = $(SET)
 export EDGESEG_ENGINE = $(ENGINE)
 export EDGESEG_ARCHIVE = $(ARCHIVE)
 export EDGESEG_DATASET = $(DATASET)
+export EDGESEG_TARGET = $(TARGET)
 INVOKE = @sh orchestrate/invoke.sh
 
-.PHONY: help setup demo data train quantize compile predict evaluate report models test lint bench lock clean
+.PHONY: help setup demo data train quantize compile build-device predict evaluate report models test lint bench lock clean
 
 help: ## list the targets and variables (the default)
 	@awk -f orchestrate/help.awk Makefile
@@ -49,6 +52,8 @@ quantize: ## make the TF Lite variants of a run
 	$(INVOKE) quantize
 compile: ## check int8.tflite and compile it for the Edge TPU (needs edgetpu_compiler)
 	$(INVOKE) compile
+build-device: ## cross-build inference and stitch for the board into out/TARGET
+	$(INVOKE) build-device
 predict: ## make stitched masks of whole scenes with every variant of a run
 	$(INVOKE) predict
 evaluate: ## score the masks of a run, float and int8 side by side
@@ -75,6 +80,7 @@ clean: ## remove caches and what killed processes left; never runs, data or .ven
 #: ENGINE   where stages run: auto, docker, podman or local (default: auto)
 #: ARCHIVE  a zip file to unpack instead of a download
 #: DATASET  38-cloud or 95-cloud (default: 38-cloud)
+#: TARGET   mendel (Dev Board Mini), generic (Raspberry Pi 4, 64-bit) or native (default: mendel)
 
 # --- wrong variables are refused while this file is read ---
 space := $(subst x,,x x)
@@ -88,5 +94,6 @@ $(if $(UNKNOWN),$(error unknown variable $(UNKNOWN); the variables are: $(VARIAB
 $(if $(UNUSED),$(error $(GOALS) does not take $(UNUSED); it takes: $(if $(TAKEN),$(TAKEN),no variable)))
 $(if $(filter-out 1,$(words $(ENGINE)))$(filter-out $(ENGINES),$(ENGINE)),$(error ENGINE=$(ENGINE): no such engine; allowed: $(ENGINES)))
 $(if $(DATASET),$(if $(filter $(DATASETS),$(DATASET)),,$(error DATASET=$(DATASET): no such dataset; allowed: $(DATASETS))))
+$(if $(TARGET),$(if $(filter $(TARGETS),$(TARGET)),,$(error TARGET=$(TARGET): no such target; allowed: $(TARGETS))))
 FOUND := $(if $(strip $(CONFIG)),$(wildcard $(subst $(space),\$(space),$(CONFIG))))
 $(if $(strip $(CONFIG)),$(if $(FOUND),,$(error CONFIG=$(CONFIG): no such file; those there are: $(wildcard configs/*.toml))))

@@ -1,29 +1,37 @@
 """The Invoke tasks: one for each Make target, with the Make variables as options in lower case."""
 
+import contextlib
 import os
 import sys
 from pathlib import Path
 
 from invoke import Exit, task
 
-from orchestrate import ROOT, engine, lock, tidy
+from orchestrate import ROOT, device_build, device_fuzz, engine, lock, tidy
 from orchestrate.errors import FrontDoorError
 from orchestrate.stage import Stage
 
-CONFIG, DATA, RUN, SET, ARCHIVE, DATASET = (
-    os.environ.get(f"EDGESEG_{name}", "") for name in ("CONFIG", "DATA", "RUN", "SET", "ARCHIVE", "DATASET")
+CONFIG, DATA, RUN, SET, ARCHIVE, DATASET, TARGET = (
+    os.environ.get(f"EDGESEG_{name}", "") for name in ("CONFIG", "DATA", "RUN", "SET", "ARCHIVE", "DATASET", "TARGET")
 )
 ENGINE = os.environ.get("EDGESEG_ENGINE", "") or "auto"
 RUNS = ROOT / "runs"
 
 
-def _start(engine_name: str, stage: Stage) -> None:
-    """Run `stage`; leave with its exit code unless it is 0."""
+@contextlib.contextmanager
+def _answered():
+    """Known errors of `orchestrate` as one line and their exit code."""
     try:
-        code = engine.choose(engine_name).run(stage)
+        yield
     except FrontDoorError as error:
         print(f"edgeseg: {error}", file=sys.stderr)
         raise Exit(code=error.exit_code) from None
+
+
+def _start(engine_name: str, stage: Stage) -> None:
+    """Run `stage`; leave with its exit code unless it is 0."""
+    with _answered():
+        code = engine.choose(engine_name).run(stage)
     if code:
         raise Exit(code=code)
 
@@ -100,6 +108,23 @@ def compile_(context, run=RUN, engine=ENGINE):
 
 
 @task
+def build_device(context, target=TARGET or "mendel", tflite="prebuilt", archive=""):
+    """Cross-build inference and stitch into out/<target>; TF Lite prebuilt (2.9.0) or from source (2.5.0)."""
+    with _answered():
+        folder = device_build.build(target, tflite, Path(archive) if archive else None)
+        print(f"edgeseg: {folder.relative_to(ROOT)} is ready", file=sys.stderr)
+
+
+@task
+def fuzz_device(context, seconds=600):
+    """Look for inputs that break the board's programs, so many seconds for each of the three readers (needs clang)."""
+    with _answered():
+        broken = device_fuzz.fuzz(seconds)
+    if broken:
+        raise Exit(code=5)
+
+
+@task
 def predict(context, run=RUN, data=DATA, engine=ENGINE):
     """Make stitched masks of whole scenes with every variant of a run."""
     data = _path(data)
@@ -147,12 +172,9 @@ def bench(context, engine=ENGINE):
 @task(name="lock")
 def lock_(context, upgrade=False):
     """Resolve the hash-pinned lock files again."""
-    try:
+    with _answered():
         for path in lock.refresh(ROOT, upgrade):
             print(f"edgeseg: wrote {path.relative_to(ROOT)}", file=sys.stderr)
-    except FrontDoorError as error:
-        print(f"edgeseg: {error}", file=sys.stderr)
-        raise Exit(code=error.exit_code) from None
 
 
 @task

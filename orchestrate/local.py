@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -29,32 +29,40 @@ class LocalEngine:
     def run(self, stage: Stage) -> int:
         """Run `stage` with inherited input and output; return its exit code, 128 + N where signal N ended it."""
         command = [str(self.python), "-m", stage.module, *stage.arguments]
-        child = subprocess.Popen(command, cwd=self.root)
-        with _signals_passed_on(child):
+        with _signals_passed_on() as follow:
+            child = subprocess.Popen(command, cwd=self.root)
+            follow(child)
             code = child.wait()
         return code if code >= 0 else 128 - code
 
 
 @contextmanager
-def _signals_passed_on(child: subprocess.Popen) -> Iterator[None]:
+def _signals_passed_on() -> Iterator[Callable[[subprocess.Popen], None]]:
     """SIGINT and SIGTERM go to the child, which tidies up and ends; this process only waits for it.
 
-    Ctrl-C reaches every process in the terminal's foreground group, so there the first SIGINT is with the child already: a second
-    one would interrupt its tidying up.
+    Yields a function that is told the child as soon as there is one; what came before is passed on then. Ctrl-C reaches every process in the
+    terminal's foreground group, so there the first SIGINT is with the child already: a second one would interrupt its tidying up.
     """
-    by_keyboard = _in_foreground()
+    by_keyboard, early = _in_foreground(), []
+    children: list[subprocess.Popen] = []
 
     def pass_on(number: int, frame: FrameType | None) -> None:
         nonlocal by_keyboard
-        if number == signal.SIGINT and by_keyboard:
+        if not children:
+            early.append(number)
+        elif number == signal.SIGINT and by_keyboard:
             by_keyboard = False
-            return
-        if child.poll() is None:
+        elif children[0].poll() is None:
+            children[0].send_signal(number)
+
+    def follow(child: subprocess.Popen) -> None:
+        children.append(child)
+        for number in early:
             child.send_signal(number)
 
     before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield follow
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

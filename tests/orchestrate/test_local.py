@@ -18,8 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SLEEPER = """
 import sys, time
 times = 0
-print("started", flush=True)
 try:
+    print("started", flush=True)
     time.sleep(30)
 except KeyboardInterrupt:
     try:

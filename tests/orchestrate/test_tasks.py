@@ -91,5 +91,6 @@ def test_auto_says_what_it_took(checkout):
 def test_the_tasks_are_the_makefiles_targets(checkout):
     listed = json.loads(invoke(checkout, "--list", "--list-format=json").stdout)
     targets = {line.split(":")[0] for line in (ROOT / "Makefile").read_text().splitlines() if ":" in line and "## " in line}
-    assert {each["name"] for each in listed["tasks"]} == targets
+    own = {"fuzz-device"}  # minutes of looking for faults, for developers: no target of Make
+    assert {each["name"] for each in listed["tasks"]} == targets | own
     assert all(each["help"] for each in listed["tasks"])
