@@ -40,8 +40,8 @@ class LocalEngine:
 def _signals_passed_on() -> Iterator[Callable[[subprocess.Popen], None]]:
     """SIGINT and SIGTERM go to the child, which tidies up and ends; this process only waits for it.
 
-    Yields a function that is told the child as soon as there is one; what came before is passed on then. Ctrl-C reaches every process in the
-    terminal's foreground group, so there the first SIGINT is with the child already: a second one would interrupt its tidying up.
+    Yields a function that is told the child as soon as there is one; what came before is passed on then. Ctrl-C reaches every process in
+    the terminal's foreground group, so there the first SIGINT is with the child already: a second would interrupt its tidying up.
     """
     by_keyboard, early = _in_foreground(), []
     children: list[subprocess.Popen] = []

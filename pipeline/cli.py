@@ -15,6 +15,7 @@ from .config import Config, load
 from .edgetpu import cli as edgetpu
 from .errors import DataError, EdgesegError, UsageError
 from .run import VARIANTS, Run, create, find
+from .train.cluster import leads
 
 RUNS = Path("runs")
 
@@ -89,6 +90,8 @@ def _train(config_file: Path | None, data: str | None, run_name: str | None, ove
         config = _config(run, data)
     else:
         config = _with_data(load(config_file, overrides), data)
+        if not leads(config.train.strategy):
+            raise UsageError("only worker 0 makes a run folder: start it first, then give the others the folder that it names, with --run")
         run = create(RUNS, config)
     from .tasks.training import train
 

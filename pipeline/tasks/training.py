@@ -1,10 +1,8 @@
 """The stage `train`: from patches to model.h5 and a threshold."""
 
 import contextlib
-import csv
 import fcntl
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -21,12 +19,19 @@ from ..models.ranges import Ranges
 from ..progress import say, track
 from ..report.charts import precision_recall
 from ..run import Run
+from ..train.cluster import leads
 from ..train.loop import Network, Phase, Plan, fit
 from . import cloud
 
 
 def train(run: Run, config: Config) -> None:
-    """Train what `config` asks for into `run`, going on from its last checkpoint, then choose the threshold."""
+    """Train what `config` asks for into `run`, going on from its last checkpoint, then choose the threshold.
+
+    Of several workers one does all of this; the others take part in the training steps and write nothing.
+    """
+    if not leads(config.train.strategy):
+        fit(_plan(run, config, cloud.Cloud(config)))
+        return
     with _alone(run):
         files.remove_partials(run.folder)
         task = cloud.Cloud(config)
@@ -36,25 +41,27 @@ def train(run: Run, config: Config) -> None:
             f"{facts['dataset']}: {facts['training_patches']} training and {facts['validation_patches']} validation patches, "
             f"split by {facts['split']}; run folder {run.folder}"
         )
-        weights = fit(
-            Plan(
-                _phases(config, len(task.bands)),
-                task.training(),
-                task.validation(),
-                loss(config.train.loss),
-                cloud.metric(),
-                config.train,
-                run.checkpoints,
-                run.history,
-                run.tensorboard,
-                config.seed,
-            )
-        )
+        weights = fit(_plan(run, config, task))
         model = network(config, len(task.bands))
         model.set_weights(weights)
         with files.complete_file(run.model) as partial:
             model.save(partial, include_optimizer=False)
         _threshold(run, task, model)
+
+
+def _plan(run: Run, config: Config, task: cloud.Cloud) -> Plan:
+    return Plan(
+        _phases(config, len(task.bands)),
+        task.training(),
+        task.validation(),
+        loss(config.train.loss),
+        cloud.metric(),
+        config.train,
+        run.checkpoints,
+        run.history,
+        run.tensorboard,
+        config.seed,
+    )
 
 
 def network(config: Config, bands: int, batch: int | None = None) -> tf.keras.Model:
@@ -99,12 +106,6 @@ def _threshold(run: Run, task: cloud.Cloud, model: tf.keras.Model) -> None:
         f"threshold {chosen.value:.4f} on validation patches: F1 {chosen.f1:.4f}, precision {chosen.precision:.4f}, "
         f"recall {chosen.recall:.4f}"
     )
-
-
-def history(path: Path) -> list[dict[str, str]]:
-    """The rows of history.csv."""
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 @contextlib.contextmanager

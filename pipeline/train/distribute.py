@@ -1,14 +1,12 @@
 """One step on one device, on all GPUs of a machine, or on several machines: the same code through tf.distribute."""
 
 import contextlib
-import json
-import os
 from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
 
-from ..errors import UsageError
+from .cluster import leads
 
 Strategy = tf.distribute.Strategy
 
@@ -18,22 +16,9 @@ def strategy(name: str) -> Strategy:
     if name == "mirrored":
         return tf.distribute.MirroredStrategy()
     if name == "multi-worker":
-        try:
-            cluster = json.loads(os.environ.get("TF_CONFIG", ""))
-            cluster["cluster"]["worker"], cluster["task"]["index"]
-        except (ValueError, KeyError, TypeError):
-            raise UsageError(
-                "train.strategy='multi-worker' reads its machines from TF_CONFIG, such as "
-                '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}'
-            ) from None
+        leads(name)  # says what is wrong with TF_CONFIG
         return tf.distribute.MultiWorkerMirroredStrategy()
     return tf.distribute.get_strategy()
-
-
-def is_chief(chosen: Strategy) -> bool:
-    """True in the one process that writes files."""
-    resolver = chosen.cluster_resolver
-    return resolver is None or not resolver.task_type or (resolver.task_type in ("chief", "worker") and not resolver.task_id)
 
 
 def shares(chosen: Strategy, batch: list[np.ndarray]) -> list[tf.Tensor]:

@@ -18,7 +18,8 @@ from ..errors import DataError, UsageError
 from ..progress import bar, say
 from . import checkpoint
 from .checkpoint import Checkpoint
-from .distribute import is_chief, precision, strategy
+from .cluster import leads
+from .distribute import precision, strategy
 from .plateau import Plateau
 from .step import Metric, Stepper
 
@@ -100,7 +101,7 @@ class _Phase:
 
     def __init__(self, plan: Plan, phase: Phase, chosen: tf.distribute.Strategy, first: int, weights: list[np.ndarray] | None):
         self.plan, self.phase, self.first = plan, phase, first
-        self.chief = is_chief(chosen)
+        self.chief = leads(plan.options.strategy)
         with chosen.scope():
             network = phase.network(weights)
             model = network.model
