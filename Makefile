@@ -7,8 +7,8 @@ TAKES_setup    :=
 TAKES_demo     := CONFIG DATA SET ENGINE
 TAKES_data     := DATA ARCHIVE DATASET ENGINE
 TAKES_train    := CONFIG DATA RUN SET ENGINE
-TAKES_quantize := RUN ENGINE
-TAKES_compile  := RUN ENGINE
+TAKES_quantize := RUN DATA ENGINE
+TAKES_compile  := RUN DATA ENGINE
 TAKES_build-device := TARGET
 TAKES_predict  := RUN DATA ENGINE
 TAKES_evaluate := RUN DATA ENGINE
@@ -74,11 +74,11 @@ clean: ## remove caches and what killed processes left; never runs, data or .ven
 	$(INVOKE) clean
 
 #: CONFIG   a TOML file of configs/ (default: the defaults of the code)
-#: DATA     a folder in the 38-Cloud layout; for data: where to put it (default: data/38-cloud)
+#: DATA     a folder in the 38-Cloud layout; for data: where to put it (default: data/38-cloud or data/95-cloud)
 #: RUN      a run folder, or its name below runs/ (default: the newest; for train: a new one)
-#: SET      changes to the config: SET="train.epochs=3 data.bands=rgb"
-#: ENGINE   where stages run: auto, docker, podman or local (default: auto)
-#: ARCHIVE  a zip file to unpack instead of a download
+#: SET      changes to the config, without spaces in a value: SET="train.epochs=3 data.bands=rgb"
+#: ENGINE   where stages run: auto or local; docker and podman are not built yet (default: auto)
+#: ARCHIVE  a .zip or .tar file to unpack instead of a download
 #: DATASET  38-cloud or 95-cloud (default: 38-cloud)
 #: TARGET   mendel (Dev Board Mini), generic (Raspberry Pi 4, 64-bit) or native (default: mendel)
 

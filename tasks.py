@@ -80,9 +80,9 @@ def demo(context, config=CONFIG, data=DATA, set=SET, engine=ENGINE):
 
 
 @task
-def data(context, data=DATA or "data/38-cloud", archive=ARCHIVE, dataset=DATASET, engine=ENGINE):
+def data(context, data=DATA, archive=ARCHIVE, dataset=DATASET, engine=ENGINE):
     """Fetch 38-Cloud or 95-Cloud, from Kaggle or from a local archive."""
-    root, archive = _path(data), _path(archive)
+    root, archive = _path(data or f"data/{dataset or '38-cloud'}"), _path(archive)
     arguments = ("data", "fetch", *_options(root=root, archive=archive, dataset=dataset))
     _start(engine, Stage(arguments, reads=_paths(archive), writes=_paths(root), network=not archive))
 
@@ -96,15 +96,17 @@ def train(context, config=CONFIG, data=DATA, run=RUN, set=SET, engine=ENGINE):
 
 
 @task
-def quantize(context, run=RUN, engine=ENGINE):
+def quantize(context, run=RUN, data=DATA, engine=ENGINE):
     """Make the TF Lite variants of a run."""
-    _start(engine, Stage(("quantize", *_options(run=_run(run))), writes=(RUNS,)))
+    data = _path(data)
+    _start(engine, Stage(("quantize", *_options(run=_run(run), data=data)), reads=_paths(data), writes=(RUNS,)))
 
 
 @task(name="compile")
-def compile_(context, run=RUN, engine=ENGINE):
+def compile_(context, run=RUN, data=DATA, engine=ENGINE):
     """Check int8.tflite of a run and compile it for the Edge TPU."""
-    _start(engine, Stage(("compile", *_options(run=_run(run))), writes=(RUNS,)))
+    data = _path(data)
+    _start(engine, Stage(("compile", *_options(run=_run(run), data=data)), reads=_paths(data), writes=(RUNS,)))
 
 
 @task

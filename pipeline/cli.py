@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from . import files
 from .config import Config, load
 from .edgetpu import cli as edgetpu
 from .errors import DataError, EdgesegError, UsageError
@@ -19,14 +20,25 @@ from .train.cluster import leads
 
 RUNS = Path("runs")
 
+
+def _example(text: str) -> dict[str, str]:
+    return {"epilog": f"Example: python -m pipeline {text}"}
+
+
 app = typer.Typer(
+    **_example("demo"),
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="From labelled satellite patches to masks made on an Edge TPU, one stage at a time.",
 )
-data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Fetch, check or make a dataset in the 38-Cloud layout.")
+data_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    **_example("data check data/38-cloud"),
+    help="Fetch, check or make a dataset in the 38-Cloud layout.",
+)
 quantize_app = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
 app.add_typer(data_app, name="data")
 app.add_typer(quantize_app, name="quantize")
@@ -39,10 +51,6 @@ DataRoot = Annotated[
 Overrides = Annotated[str, typer.Option("--set", help='Changes to the config, such as "train.epochs=3 data.bands=rgb".')]
 RunName = Annotated[str | None, typer.Option("--run", help="A run folder, or its name below runs/; default: the newest.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
-
-
-def _example(text: str) -> dict[str, str]:
-    return {"epilog": f"Example: python -m pipeline {text}"}
 
 
 def _print(value: Any) -> None:
@@ -63,14 +71,14 @@ def data_check(root: Annotated[Path, typer.Argument(help="The dataset's folder."
 
 @data_app.command("fetch", **_example("data fetch --root data/38-cloud --archive ~/38-cloud.zip"))
 def data_fetch(
-    root: Annotated[Path, typer.Option(help="Where to put it.")] = Path("data/38-cloud"),
+    root: Annotated[Path | None, typer.Option(help="Where to put it; default: data/38-cloud or data/95-cloud.")] = None,
     archive: Annotated[Path | None, typer.Option(help="A .zip or .tar archive to unpack instead of a download from Kaggle.")] = None,
     dataset: Annotated[str, typer.Option(help="38-cloud or 95-cloud.")] = "38-cloud",
 ) -> None:
     """Fetch a dataset from Kaggle, or unpack a local archive: resumable, verified, there only when complete."""
     from .data.fetch import fetch
 
-    fetch(root, archive, dataset)
+    fetch(root or Path("data") / dataset, archive, dataset)
 
 
 @data_app.command("demo", **_example("data demo data/demo"))
@@ -82,17 +90,29 @@ def data_demo(root: Annotated[Path, typer.Argument(help="Where to put it.")] = P
     say(f"demo data: {make(root).root}")
 
 
-def _train(config_file: Path | None, data: str | None, run_name: str | None, overrides: str) -> tuple[Run, Config]:
+def _train(
+    config_file: Path | None, data: str | None, run_name: str | None, overrides: str, to_the_end: bool = False
+) -> tuple[Run, Config]:
+    """Train; `to_the_end` looks at the test scenes too before hours are spent on training."""
     if run_name:
         if config_file or overrides:
             raise UsageError(f"--run {run_name} goes on with the config in that folder; --config and --set are for new runs")
         run = find(RUNS, run_name)
         config = _config(run, data)
     else:
-        config = _with_data(load(config_file, overrides), data)
+        run, config = None, _with_data(load(config_file, overrides), data)
         if not leads(config.train.strategy):
-            raise UsageError("only worker 0 makes a run folder: start it first, then give the others the folder that it names, with --run")
-        run = create(RUNS, config)
+            raise UsageError(
+                "only the first worker makes a run folder: start it, then give the others the folder that it names, with --run"
+            )
+    from .tasks.cloud import Cloud
+
+    Cloud(config).check()
+    if to_the_end:
+        from .tasks.predicting import check_scenes
+
+        check_scenes(config)
+    run = run or create(RUNS, config)
     from .tasks.training import train
 
     train(run, config)
@@ -100,7 +120,9 @@ def _train(config_file: Path | None, data: str | None, run_name: str | None, ove
 
 
 def _with_data(config: Config, data: str | None) -> Config:
-    return config if data is None else config.model_copy(update={"data": config.data.model_copy(update={"root": data})})
+    """`config` with the dataset's folder as an absolute path, so that a run is repeated from anywhere."""
+    root = config.data.root if data is None else data
+    return config.model_copy(update={"data": config.data.model_copy(update={"root": root and os.path.abspath(root)})})
 
 
 def _config(run: Run, data: str | None) -> Config:
@@ -108,27 +130,33 @@ def _config(run: Run, data: str | None) -> Config:
 
 
 @app.command(**_example('train --config configs/early.toml --data data/38-cloud --set "train.epochs=10"'))
-def train(config: ConfigFile = None, data: DataRoot = None, run: RunName = None, set_: Overrides = "") -> None:
+def train(config: ConfigFile = None, data: DataRoot = None, run: RunName = None, set_: Overrides = "", as_json: AsJson = False) -> None:
     """Train a network into a new run folder, or with --run go on with an old one from its last epoch."""
-    _train(config, data, run, set_)
+    made, _ = _train(config, data, run, set_)
+    if as_json:
+        _print({"run": str(made.folder), "threshold": files.read_json(made.threshold) if made.threshold.exists() else None})
 
 
 @quantize_app.callback(**_example("quantize --run 20260101T120000Z-early"))
-def quantize(context: typer.Context, run: RunName = None) -> None:
+def quantize(context: typer.Context, run: RunName = None, data: DataRoot = None, as_json: AsJson = False) -> None:
     """Make the four TF Lite variants of a run, verify each, check the int8 one for the Edge TPU. `analyze` shows what int8 lost."""
     if context.invoked_subcommand is None:
         from .tasks.quantizing import quantize as stage
 
-        stage(find(RUNS, run))
+        found = find(RUNS, run)
+        table = stage(found, _config(found, data))
+        if as_json:
+            _print(table)
 
 
 @quantize_app.command("analyze", **_example("quantize analyze --json"))
-def quantize_analyze(run: RunName = None, as_json: AsJson = False) -> None:
+def quantize_analyze(run: RunName = None, data: DataRoot = None, as_json: AsJson = False) -> None:
     """Compare int8 with float, tensor by tensor, the worst first."""
     from .tasks.quantizing import analyze
     from .tasks.tables import analysis
 
-    result = analyze(find(RUNS, run))
+    found = find(RUNS, run)
+    result = analyze(found, _config(found, data))
     _print(result.json()) if as_json else analysis(result)
 
 
@@ -148,6 +176,7 @@ def predict(
 @app.command("compile", **_example("compile --run 20260101T120000Z-early"))
 def compile_(
     run: RunName = None,
+    data: DataRoot = None,
     limit: Annotated[int, typer.Option(min=1, help="Time limit of the compiler in seconds.")] = 180,
     as_json: AsJson = False,
 ) -> None:
@@ -155,10 +184,12 @@ def compile_(
     from .edgetpu import compiler, show
 
     found = find(RUNS, run)
-    if not found.variant("int8").exists():
+    try:
+        found.need_variant("int8")
+    except UsageError:  # missing, or of another model.h5
         from .tasks.quantizing import quantize as stage
 
-        stage(found)
+        stage(found, _config(found, data))
     result = compiler.compile_run(found.folder, limit=limit)
     _print(result) if as_json else show.outcome(result, found.folder / "edgetpu")
 
@@ -197,8 +228,8 @@ def demo(config: ConfigFile = None, data: DataRoot = None, set_: Overrides = "")
     """The whole chain with one command: train, quantize, predict, evaluate, report. On demo data unless --data is given."""
     from .tasks.quantizing import quantize as convert
 
-    run, chosen = _train(config or _demo_config(), data, None, set_)
-    convert(run)
+    run, chosen = _train(config or _demo_config(), data, None, set_, to_the_end=True)
+    convert(run, chosen)
     _evaluate(run, chosen, as_json=False)
     _report(run)
 

@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 import tomli
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from .data.bands import parse_bands
 from .errors import UsageError
 
 
 class Section(BaseModel):
     """A part of the configuration: immutable, no keys but its own."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class DataConfig(Section):
@@ -31,6 +32,15 @@ class DataConfig(Section):
     validation: float = Field(0.2, gt=0, lt=1)  # share of scenes (or patches) that is split off
     nonempty: bool = True  # train only on patches with more than 80 % nonzero pixels
     workers: int = Field(0, ge=0, le=256)  # reader threads; 0: one per processor
+
+    @field_validator("bands")
+    @classmethod
+    def _known_bands(cls, bands: tuple[str, ...] | str) -> tuple[str, ...] | str:
+        try:
+            parse_bands(bands)
+        except UsageError as why:
+            raise ValueError(str(why)) from None
+        return bands
 
 
 class AugmentConfig(Section):
@@ -125,7 +135,7 @@ def load(path: Path | None, overrides: str = "") -> Config:
     try:
         return Config.model_validate(values)
     except ValidationError as why:
-        where = str(path) if path else "defaults"
+        where = str(path) if path else "config"
         raise UsageError("\n".join(f"{where}: {_explain(error)}" for error in why.errors())) from None
 
 
@@ -142,6 +152,8 @@ def _override(values: dict[str, Any], item: str) -> None:
         values[last] = tomli.loads(f"value = {text}")["value"]
     except tomli.TOMLDecodeError:
         values[last] = text  # a bare word is a string
+    if key == "name":  # a name may look like a number
+        values[last] = text
 
 
 def _explain(error: Any) -> str:
@@ -153,7 +165,7 @@ def _explain(error: Any) -> str:
         near = difflib.get_close_matches(where[-1], known, n=1)
         return f"{key}: no such key" + (f"; did you mean {near[0]!r}?" if near else "") + f" (there are: {', '.join(known)})"
     message = error["msg"].removeprefix("Value error, ")
-    return f"{key}: {message}" + (f", not {error['input']!r}" if key else "")
+    return f"{key}: {message}, not {error['input']!r}" if key else message
 
 
 def _keys(path: list[str]) -> list[str]:
@@ -167,8 +179,13 @@ def dump(config: Config) -> str:
     """The configuration as TOML, every key written out, so that a run folder repeats without the defaults of its day."""
     plain = config.model_dump(mode="json")
     top = {key: value for key, value in plain.items() if not isinstance(value, dict)}
-    lines = [f"{key} = {json.dumps(value)}" for key, value in top.items()]
+    lines = [f"{key} = {_toml(value)}" for key, value in top.items()]
     for section, values in plain.items():
         if isinstance(values, dict):
-            lines += ["", f"[{section}]"] + [f"{key} = {json.dumps(value)}" for key, value in values.items()]
+            lines += ["", f"[{section}]"] + [f"{key} = {_toml(value)}" for key, value in values.items()]
     return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    """A string, number, truth value or list as TOML, which agrees with JSON on all of them but escapes beyond the basic plane and DEL."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,9 +49,22 @@ def complete_folder(path: Path) -> Iterator[Path]:
 
 
 def remove_partials(folder: Path) -> None:
-    """Remove what killed processes left half-written below `folder`."""
+    """Remove what killed processes left half-written below `folder`; what a living one writes is left alone."""
     for left in Path(folder).rglob(f".*{PARTIAL}*"):
-        shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+        owner = re.search(rf"\.(\d+){re.escape(PARTIAL)}", left.name)
+        if owner and _alive(int(owner[1])):
+            continue
+        shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return process != os.getpid()  # a number of our own was a dead namesake's
 
 
 def write_bytes(path: Path, data: bytes | memoryview) -> None:

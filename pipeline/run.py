@@ -55,12 +55,19 @@ class Run:
         self.report = self.folder / "report.html"
 
     def variant(self, name: str) -> Path:
-        """The file of a variant: `model.h5` for `keras`, else `tflite/<name>.tflite`."""
-        return self.model if name == "keras" else self.tflite / f"{name}.tflite"
+        """The file of a TF Lite variant."""
+        return self.tflite / f"{name}.tflite"
 
     def config(self) -> Config:
         """What was asked for when the run was made."""
         return load(self.need(self.config_file, "train"))
+
+    def need_variant(self, name: str) -> Path:
+        """The file of a TF Lite variant, complete and made from the model.h5 that is there; else a UsageError that names `quantize`."""
+        path = self.need(self.variant(name), "quantize")
+        if files.read_json(self.need(self.variants, "quantize"))["model"] != sha256(self.need(self.model, "train")):
+            raise UsageError(f"{path} was made from another model.h5 than {self.model}: `python -m pipeline quantize` makes it again")
+        return path
 
     def need(self, path: Path, stage: str) -> Path:
         """`path`, or a UsageError that says which stage makes it."""
@@ -99,7 +106,9 @@ def find(root: Path, run: str | None = None) -> Run:
 
 
 def _runs(root: Path) -> list[Path]:
-    return sorted(path.parent for path in root.glob("*/config.toml") if not path.parent.name.startswith("."))
+    """All run folders, the newest last: by when they were made, since a folder may have been given another name."""
+    configs = (path for path in root.glob("*/config.toml") if not path.parent.name.startswith("."))
+    return [path.parent for path in sorted(configs, key=lambda path: (path.stat().st_mtime_ns, path.parent.name))]
 
 
 def _listed(root: Path) -> str:

@@ -6,7 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-app = typer.Typer(help="The Edge TPU: what its compiler will do, what it did, and running it.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="The Edge TPU: what its compiler will do, what it did, and running it.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    epilog="Example: python -m pipeline edgetpu check MODEL.tflite",
+)
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
 
 

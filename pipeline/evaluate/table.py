@@ -83,15 +83,15 @@ def render(whole: Mapping[str, Any], one: str, other: str) -> Group:
     """Two variants of a `summary` side by side for a terminal: all scores (percent) with differences, then Jaccard of every scene."""
     tables = [whole["variants"][one], whole["variants"][other]]
     averages = Table(title=f"Scores in percent: {one}, {other} and {other} - {one}")
-    averages.add_column("threshold")
-    averages.add_column("score")
+    averages.add_column("threshold", overflow="fold")  # a terminal of 80 columns should cut nothing
+    averages.add_column("score", no_wrap=True)
     for average in AVERAGES:
-        for column in (f"{average} {one}", other, "difference"):
+        for column in (f"{average} {one}", other, "diff"):
             averages.add_column(column, justify="right")
     scenes = Table(title="Jaccard of every scene in percent")
     for column in ("threshold", "scene"):
-        scenes.add_column(column)
-    for column in (one, other, "difference"):
+        scenes.add_column(column, overflow="fold")  # scenes differ at the end of their ids
+    for column in (one, other, "diff"):
         scenes.add_column(column, justify="right")
     for kind, values in tables[0].items():
         for row, score in enumerate(SCORES):

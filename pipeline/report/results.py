@@ -66,7 +66,12 @@ def variants(source: Source) -> Html:
 
 
 def _files(source: Source, tables: Mapping[str, Any]) -> Html:
-    known, host, kind, reference = source.variants or {}, source.summary.get("host", {}), source.kind, source.summary["reference"]
+    known, host, kind, reference = (
+        (source.variants or {}).get("variants", {}),
+        source.summary.get("host", {}),
+        source.kind,
+        source.summary["reference"],
+    )
     rows = []
     for name in tables:
         scores = [tables[name][kind][average][score] for score in ("jaccard", "dice") for average in AVERAGES]

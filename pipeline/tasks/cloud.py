@@ -3,23 +3,30 @@
 A task knows its dataset, its classes and its score; the stages know none of that. A further task is a further module with the same names.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..config import Config
+from ..config import AugmentConfig, Config
 from ..data import demo, tiff
 from ..data.bands import parse_bands
 from ..data.batches import Batches
+from ..data.grids import SceneGrid
 from ..data.layout import CloudDataset, open_dataset
 from ..data.names import PatchName
 from ..data.reader import patch_side, read_image
 from ..data.split import split
 from ..errors import DataError
+from ..models import check_size
 from ..progress import say
+
+if TYPE_CHECKING:
+    from ..train.step import Metric
 
 CLASSES = 1  # one sigmoid: the probability of cloud
 POSITIVE = 1
@@ -38,6 +45,15 @@ class Scene:
     load: Callable[[int, int], np.ndarray]
     colour: Callable[[int, int], np.ndarray]
     truth: Callable[[], np.ndarray]  # (h, w) labels 0 and 1
+    files: tuple[Path, ...]  # all that the scene is read from
+
+    def fingerprint(self) -> str:
+        """A digest of the files' names, sizes and times: another one means other data, which must be predicted again."""
+        digest = hashlib.sha256()
+        for path in self.files:
+            about = path.stat()
+            digest.update(f"{path.resolve()} {about.st_size} {about.st_mtime_ns}\n".encode())
+        return digest.hexdigest()
 
     def positions(self) -> Iterator[tuple[int, int]]:
         """(row, col) from (1, 1), row-major."""
@@ -74,7 +90,7 @@ class Cloud:
         """In order, as they are."""
         return self._batches(self.patches[1], None)
 
-    def _batches(self, patches: list[PatchName], options: object) -> Batches:
+    def _batches(self, patches: list[PatchName], options: AugmentConfig | None) -> Batches:
         data = self.config.data
         return Batches(self.dataset, patches, self.bands, data.size, self.config.train.batch, self.config.seed, options, data.workers)
 
@@ -91,7 +107,7 @@ class Cloud:
         side = patch_side(self.dataset, "test")
         return [self._scene(grid, side) for grid in self.dataset.test_scenes()]
 
-    def _scene(self, grid: object, side: int) -> Scene:
+    def _scene(self, grid: SceneGrid, side: int) -> Scene:
         def patch(row: int, col: int) -> PatchName:
             return grid.patches[(row - 1) * grid.cols + col - 1]
 
@@ -107,7 +123,15 @@ class Cloud:
                 raise DataError(f"{path}: the mask of scene {grid.scene} is missing; without it the scene cannot be scored")
             return (tiff.read(path, np.uint8) > 0).astype(np.uint8)
 
-        return Scene(grid.scene, grid.rows, grid.cols, side, load, colour, truth)
+        bands = [*dict.fromkeys((*self.bands, *TRUE_COLOUR))]
+        sources = [self.dataset.band_path("test", band, each) for each in grid.patches for band in bands]
+        mask = self.dataset.scene_mask_path(grid.scene)
+        return Scene(grid.scene, grid.rows, grid.cols, side, load, colour, truth, (*sources, mask))
+
+    def check(self) -> None:
+        """Raise UsageError or DataError for what would stop a training, before anything is made for it."""
+        check_size(self.config.model.name, self.config.data.size)
+        self.describe()
 
     def describe(self) -> dict[str, object]:
         """What a report says about the data."""
@@ -126,7 +150,7 @@ class Cloud:
         }
 
 
-def metric() -> object:
+def metric() -> "Metric":
     """Jaccard index of cloud at 0.5, counted over all pixels."""
     import tensorflow as tf
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,16 +32,15 @@ def predict(run: Run, config: Config, variants: Sequence[str]) -> None:
     unknown = [variant for variant in variants if variant not in VARIANTS]
     if unknown:
         raise UsageError(f"variant {', '.join(unknown)}: there are {', '.join(VARIANTS)}")
-    for variant in variants:
-        run.need(run.variant(variant), "quantize")
+    keys = {variant: {"model": sha256(run.need_variant(variant))} for variant in variants}
     files.remove_partials(run.scenes)
-    task, scenes = cloud.Cloud(config), _scenes(config)
     thresholds = _thresholds(run, config)
-    for scene in track(scenes, "scenes"):
-        _colour(run, scene)
+    for scene in track(_scenes(config), "scenes"):
+        same_data = {"data": scene.fingerprint(), "thresholds": thresholds}
+        _colour(run, scene, same_data["data"])
         for variant in variants:
-            key = _key(run, variant, thresholds, str(task.dataset.root))
-            if _record(run, variant, scene.id).get("key") == key:
+            key = keys[variant] | same_data
+            if _record(run, variant, scene.id).get("key") == key and all(path.exists() for path in _pictures(run, variant, scene.id)):
                 say(f"{variant} {scene.id}: already there")
                 continue
             _predict(run, variant, scene, thresholds, key)
@@ -53,13 +53,15 @@ def _scenes(config: Config) -> list[cloud.Scene]:
     return scenes
 
 
+def check_scenes(config: Config) -> None:
+    """Raise DataError now for test scenes that could not be predicted and scored later."""
+    for scene in _scenes(config):
+        scene.truth()
+
+
 def _thresholds(run: Run, config: Config) -> dict[str, float]:
     chosen = files.read_json(run.need(run.threshold, "train"))["value"]
     return {"validation": chosen, "fixed": config.evaluate.fixed_threshold}
-
-
-def _key(run: Run, variant: str, thresholds: dict[str, float], root: str) -> dict[str, Any]:
-    return {"model": sha256(run.variant(variant)), "thresholds": thresholds, "data": root}
 
 
 def _record(run: Run, variant: str, scene: str) -> dict[str, Any]:
@@ -67,13 +69,20 @@ def _record(run: Run, variant: str, scene: str) -> dict[str, Any]:
     return files.read_json(path) if path.exists() else {}
 
 
-def _colour(run: Run, scene: cloud.Scene) -> None:
-    """The scene in true colour, shrunk, for overlays and the report."""
-    path = run.scenes / "colour" / f"{scene.id}.png"
-    if not path.exists():
+def _pictures(run: Run, variant: str, scene: str) -> list[Path]:
+    """What `_predict` makes beside the record."""
+    ends = (".png", ".tif", "_probability.png", "_difference.png", "_overlay.png")
+    return [run.scenes / variant / f"{scene}{end}" for end in ends]
+
+
+def _colour(run: Run, scene: cloud.Scene, data: str) -> None:
+    """The scene in true colour, shrunk, for overlays and the report; made again where the data is another."""
+    path, record = run.scenes / "colour" / f"{scene.id}.png", run.scenes / "colour" / f"{scene.id}.json"
+    if not path.exists() or not record.exists() or files.read_json(record) != {"data": data}:
         patches = (scene.colour(row, col) for row, col in scene.positions())
         small = images.thumbnail(Grid(scene.rows, scene.cols), scene.side, patches, scene.truth().shape)
         images.write_png(path, images.composite(small))
+        files.write_json(record, {"data": data})
 
 
 def _predict(run: Run, variant: str, scene: cloud.Scene, thresholds: dict[str, float], key: dict[str, Any]) -> None:
@@ -85,17 +94,17 @@ def _predict(run: Run, variant: str, scene: cloud.Scene, thresholds: dict[str, f
         scorer.add(truth[band.rows], band.values)
         mask[band.rows] = band.values[..., 0] >= np.float32(thresholds["validation"])
         probability[band.rows] = images.probability_image(band.values[..., 0])
-    folder = run.scenes / variant
-    images.write_png(folder / f"{scene.id}.png", images.mask_image(mask))
-    images.write_tiff(folder / f"{scene.id}.tif", images.mask_image(mask))
-    images.write_png(folder / f"{scene.id}_probability.png", probability)
-    images.write_png(folder / f"{scene.id}_difference.png", images.shrink_difference(truth, mask))
+    png, tiff, probabilities, difference, overlay = _pictures(run, variant, scene.id)
+    images.write_png(png, images.mask_image(mask))
+    images.write_tiff(tiff, images.mask_image(mask))
+    images.write_png(probabilities, probability)
+    images.write_png(difference, images.shrink_difference(truth, mask))
     colour = images.read_png(run.scenes / "colour" / f"{scene.id}.png")
     small = [images.shrink(images.mask_image(one)) >= 128 for one in (truth, mask)]
-    images.write_png(folder / f"{scene.id}_overlay.png", images.overlay(colour, *small))
+    images.write_png(overlay, images.overlay(colour, *small))
     result = scorer.result()
     files.write_json(
-        folder / f"{scene.id}.json",
+        run.scenes / variant / f"{scene.id}.json",
         {
             "key": key,
             "scene": scene.id,
@@ -127,9 +136,7 @@ class _Timed:
 
 def evaluate(run: Run, config: Config) -> dict[str, Any]:
     """Score what `predict` made: a CSV a variant and summary.json; predicts first what is missing or out of date."""
-    variants = [variant for variant in VARIANTS if run.variant(variant).exists()]
-    if REFERENCE not in variants or "int8" not in variants:
-        run.need(run.variant("int8" if REFERENCE in variants else REFERENCE), "quantize")
+    variants = VARIANTS
     predict(run, config, variants)
     task = cloud.Cloud(config)
     scenes = task.scenes()

@@ -8,11 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 from .. import files
+from ..config import Config
 from ..edgetpu import check as edgetpu
 from ..errors import EdgesegError
 from ..models import build
 from ..models.qat import load, strip
-from ..progress import say
+from ..progress import say, track
 from ..quantize.analyze import Analysis
 from ..quantize.analyze import analyze as compare
 from ..quantize.convert import FLOAT_VARIANTS, convert
@@ -25,17 +26,17 @@ from .training import network
 ANALYZED = 8  # patches; the worst layers are the same from a handful on, and TensorFlow's interpreter is slow
 
 
-def quantize(run: Run) -> None:
-    """Convert model.h5 to every variant; each is loaded and run before it counts."""
-    config = run.config()
+def quantize(run: Run, config: Config) -> dict[str, Any]:
+    """Convert model.h5 to every variant, each loaded and run before it counts; what variants.json then holds."""
     trained = load(run.need(run.model, "train"))
     task = cloud.Cloud(config)
+    run.variants.unlink(missing_ok=True)  # the variants count again when all of them are made
     images = task.representative(config.quantize.batches)
     twin = network(config, len(task.bands), batch=1)
     twin.set_weights(trained.get_weights())
-    plain = _float_twin(run, trained)
+    plain = _float_twin(config, trained)
     table: dict[str, Any] = {}
-    for variant in VARIANTS:
+    for variant in track(VARIANTS, "converting"):
         path = run.variant(variant)
         content = convert(plain if variant in FLOAT_VARIANTS else twin, variant, images)
         with files.complete_file(path) as partial:
@@ -44,25 +45,26 @@ def quantize(run: Run) -> None:
             _run_once(partial, images[0])
         table[variant] = asdict(found) | {"file": f"{run.tflite.name}/{path.name}", "sha256": sha256(path)}
         say(f"{path}: {found.bytes / 2**20:.2f} MiB, {found.operators} operators")
-    files.write_json(run.variants, table)
     report = edgetpu.check(run.variant("int8"))
     edgetpu.write(report, run.check)
-    analyze(run)
+    say(f"Edge TPU check: {report.summary()}")
+    result = {"model": sha256(run.model), "variants": table}
+    files.write_json(run.variants, result)
+    analyze(run, config)
+    return result
 
 
-def analyze(run: Run) -> Analysis:
+def analyze(run: Run, config: Config) -> Analysis:
     """Compare int8.tflite with the float network, tensor by tensor, on patches of the training split; keep analysis.json."""
-    config = run.config()
-    path = run.need(run.variant("int8"), "quantize")
+    path = run.need_variant("int8")
     task = cloud.Cloud(config)
-    result = compare(path, _float_twin(run, load(run.need(run.model, "train"))), task.representative(ANALYZED))
+    result = compare(path, _float_twin(config, load(run.need(run.model, "train"))), task.representative(ANALYZED))
     files.write_json(run.analysis, result.json())
     return result
 
 
-def _float_twin(run: Run, trained: tf.keras.Model) -> tf.keras.Model:
+def _float_twin(config: Config, trained: tf.keras.Model) -> tf.keras.Model:
     """The batch-1 float network with the trained weights, without fake quantization."""
-    config = run.config()
     return strip(trained, build(config.model, config.data.size, trained.input_shape[-1], cloud.CLASSES, batch=1))
 
 

@@ -9,11 +9,14 @@ EXAMPLE = '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type"
 
 
 def leads(strategy: str) -> bool:
-    """Whether this process writes the run folder: always, but of several workers only the one with index 0."""
+    """Whether this process writes the run folder: always, but of several workers only the chief, or worker 0 where none is called so."""
     if strategy != "multi-worker":
         return True
     try:
         settings = json.loads(os.environ.get("TF_CONFIG", ""))
-        return 0 <= settings["task"]["index"] < len(settings["cluster"]["worker"]) and settings["task"]["index"] == 0
+        cluster, task = settings["cluster"], settings["task"]
+        if not 0 <= task["index"] < len(cluster[task["type"]]):
+            raise KeyError(task["index"])
+        return task["type"] == "chief" or ("chief" not in cluster and task["index"] == 0)
     except (ValueError, KeyError, TypeError):
         raise UsageError(f"train.strategy='multi-worker' reads its machines from TF_CONFIG, such as {EXAMPLE}") from None

@@ -1,6 +1,7 @@
 """One step on one device, on all GPUs of a machine, or on several machines: the same code through tf.distribute."""
 
 import contextlib
+import signal
 from collections.abc import Iterator
 
 import numpy as np
@@ -17,6 +18,8 @@ def strategy(name: str) -> Strategy:
         return tf.distribute.MirroredStrategy()
     if name == "multi-worker":
         leads(name)  # says what is wrong with TF_CONFIG
+        # a worker that waits for others waits inside TensorFlow, where a handler of Python's would never run
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         return tf.distribute.MultiWorkerMirroredStrategy()
     return tf.distribute.get_strategy()
 

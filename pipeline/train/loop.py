@@ -84,9 +84,9 @@ def fit(plan: Plan) -> list[np.ndarray]:
     with precision(plan.options.mixed_precision):
         for phase in plan.phases:
             if state is None or state.meta["phase"] == phase.name:
-                _Phase(plan, phase, chosen, first, best).run(state)
+                first = state.meta["first"] if state else first
+                first = _Phase(plan, phase, chosen, first, best).run(state)
                 state = None
-            first += phase.epochs
             best = checkpoint.load(_best_file(plan, phase)).weights
     assert best is not None, "a plan has at least one phase"
     return best
@@ -115,8 +115,8 @@ class _Phase:
         self.plateau = Plateau(phase.learning_rate)
         self.history: list[dict[str, Any]] = _read_history(plan.history, first)
 
-    def run(self, state: Checkpoint | None) -> None:
-        """Train from `state` (or from the start) to the phase's last epoch or until the plateau's patience is out."""
+    def run(self, state: Checkpoint | None) -> int:
+        """Train from `state` (or from the start) to the phase's last epoch or until the plateau's patience is out; the epochs so far."""
         epoch = self.first if state is None else self._restore(state)
         end = self.first + self.phase.epochs
         board = tf.summary.create_file_writer(str(self.plan.tensorboard)) if self.plan.options.tensorboard and self.chief else None
@@ -129,6 +129,7 @@ class _Phase:
             epoch += 1
         if epoch < end and self.chief:
             say(f"stopped early after epoch {epoch}: no better validation loss for {self.plan.options.patience} epochs")
+        return epoch
 
     def _epoch(self, epoch: int, end: int) -> dict[str, Any]:
         options, started = self.plan.options, time.monotonic()
@@ -171,7 +172,7 @@ class _Phase:
                 if not math.isfinite(loss):
                     raise DataError(
                         f"the loss became {loss} in {what}, step {number + 1}, on these patches: {', '.join(names)}. Look at them "
-                        "(`python -m pipeline data check`), or lower train.learning_rate; the last good epoch is kept"
+                        "(`python -m pipeline data check`), or lower train.learning_rate; epochs that were complete before are kept"
                     )
                 total, patches, counts = total + loss * len(images), patches + len(images), counts + counted
                 progress.advance(task)
@@ -180,7 +181,12 @@ class _Phase:
     def _keep(self, epoch: int, row: dict[str, Any], weights: list[np.ndarray], board: Any) -> None:
         """Write what the epoch made. The best weights go first: a kill in between repeats the epoch and loses nothing."""
         self.history.append(row)
-        meta = {"phase": self.phase.name, "epoch": epoch, "plateau": asdict(self.plateau) | {"best": _finite(self.plateau.best)}}
+        meta = {
+            "phase": self.phase.name,
+            "first": self.first,
+            "epoch": epoch,
+            "plateau": asdict(self.plateau) | {"best": _finite(self.plateau.best)},
+        }
         if self.plateau.best_epoch == epoch:
             checkpoint.save(_best_file(self.plan, self.phase), Checkpoint(meta, weights))
         _write_history(self.plan.history, self.history)

@@ -57,7 +57,7 @@ def test_everything_is_there(run):
 
 
 def test_the_int8_file_is_folded_and_scored(run):
-    variants = json.loads((run / "tflite" / "variants.json").read_text())
+    variants = json.loads((run / "tflite" / "variants.json").read_text())["variants"]
     assert variants["int8"]["operators"] == 25 and variants["int8"]["batch_norm_operators"] == 0
     assert json.loads((run / "check.json").read_text())
     summary = json.loads((run / "evaluation" / "summary.json").read_text())
@@ -86,6 +86,26 @@ def test_a_second_evaluation_predicts_nothing_again(workplace):
     done = pipeline("evaluate", "--json", cwd=workplace)
     assert done.returncode == 0 and done.stderr.count("already there") == 8
     assert json.loads(done.stdout)["reference"] == "float32"
+
+
+def test_a_picture_that_is_gone_is_made_again(workplace, run):
+    lost = run / "scenes" / "int8" / "LC08_L1TP_999101_20000101_20000101_01_T1_overlay.png"
+    before = lost.read_bytes()
+    lost.unlink()
+    done = pipeline("predict", "--variant", "int8", cwd=workplace)
+    assert done.returncode == 0 and done.stderr.count("already there") == 1 and lost.read_bytes() == before
+
+
+def test_another_model_is_not_scored_with_old_variants(workplace, run):
+    model = run / "model.h5"
+    kept = model.read_bytes()
+    model.write_bytes(kept + b"changed")
+    try:
+        for stage in (["predict"], ["evaluate"], ["quantize", "analyze"]):
+            done = pipeline(*stage, cwd=workplace)
+            assert done.returncode == 2 and "another model.h5" in done.stderr, done.stderr
+    finally:
+        model.write_bytes(kept)
 
 
 def test_a_finished_training_is_not_trained_again(workplace, run):

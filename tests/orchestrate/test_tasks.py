@@ -51,7 +51,7 @@ def test_options_and_environment_become_the_stages_arguments(checkout):
         (["demo"], ["demo"]),
         (["data"], ["data", "fetch", "--root", "data/38-cloud"]),
         (["data", "--archive", "a.zip", "--dataset", "95-cloud"],
-         ["data", "fetch", "--root", "data/38-cloud", "--archive", "a.zip", "--dataset", "95-cloud"]),
+         ["data", "fetch", "--root", "data/95-cloud", "--archive", "a.zip", "--dataset", "95-cloud"]),
         (["quantize", "--run", "one"], ["quantize", "--run", "one"]),
         (["predict", "--run", "one", "--data", "d"], ["predict", "--run", "one", "--data", "d"]),
         (["evaluate"], ["evaluate"]),

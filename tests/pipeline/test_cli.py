@@ -1,6 +1,7 @@
 """The command line: help with an example everywhere, clear errors with the right exit codes, JSON alone on stdout."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -31,8 +32,6 @@ STAGES = [
 def pipeline(arguments, cwd, **environment):
     """Run the command line as a user would."""
     command = [sys.executable, "-m", "pipeline", *(arguments.split() if isinstance(arguments, str) else arguments)]
-    import os
-
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT), **environment})
 
 
@@ -50,6 +49,11 @@ def test_every_stage_has_help_with_an_example(stage, tmp_path):
     done = pipeline(f"{stage} --help", tmp_path)
     assert done.returncode == 0 and f"python -m pipeline {stage.split()[0]}" in done.stdout
     assert "Example" in done.stdout
+
+
+@pytest.mark.parametrize("group", ["", "data", "edgetpu"])
+def test_every_group_has_an_example(group, tmp_path):
+    assert "Example: python -m pipeline" in pipeline(f"{group} --help", tmp_path).stdout
 
 
 def test_help_needs_no_tensorflow(tmp_path):
@@ -81,6 +85,7 @@ def test_errors_have_their_exit_code_and_no_traceback(arguments, code, said, tmp
 def test_size_that_does_not_fit_the_network(demo_root, tmp_path):
     done = pipeline(["train", "--data", str(demo_root), "--set", "data.size=100"], tmp_path)
     assert done.returncode == 2 and "multiple of 8, such as 96" in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "runs").exists()  # no empty run folder that would be the newest
 
 
 def test_one_scene_cannot_be_split_by_scene(demo_root, tmp_path):

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.config import Config, dump, load
 from pipeline.errors import UsageError
@@ -42,6 +44,9 @@ def test_dump_and_load_are_inverse(tmp_path):
         ("train.float_epochs=3 model.qat=none", "train.epochs"),
         ("train.mixed_precision=float16", "float32"),
         ("name=../evil", "name"),
+        ("train.learning_rate=inf", "finite number"),
+        ("data.bands=rrg", "a band twice"),
+        ("data.bands=xyz", "unknown band"),
     ],
 )
 def test_wrong_settings_are_explained(setting, said):
@@ -67,3 +72,11 @@ def test_a_missing_file_is_named():
 def test_sections_cannot_be_changed():
     with pytest.raises(Exception, match="frozen"):
         Config().train.epochs = 5
+
+
+@given(st.text(st.characters(blacklist_categories=["Cs"]), max_size=20), st.floats(1e-12, 1e12), st.integers(0, 2**31 - 1))
+def test_what_is_written_is_what_is_read(tmp_path_factory, root, rate, seed):
+    config = Config.model_validate({"seed": seed, "data": {"root": root}, "train": {"learning_rate": rate}})
+    path = tmp_path_factory.mktemp("config") / "config.toml"
+    path.write_text(dump(config), encoding="utf-8")
+    assert load(path) == config

@@ -1,6 +1,7 @@
 """Files appear complete or not at all, whatever happens while they are written."""
 
 import errno
+import os
 
 import pytest
 
@@ -54,11 +55,13 @@ def test_the_partial_name_keeps_the_ending(tmp_path):
 
 def test_remains_of_killed_processes_are_removed(tmp_path):
     (tmp_path / "sub").mkdir()
-    for name in (".last.npz.77.partial.npz", "sub/.x.json.78.partial.json", "kept.npz"):
+    living = f".busy.png.{os.getppid()}.partial.png"  # another process's, which is at work
+    gone = 2**22 + 1  # above the largest process number of Linux
+    for name in (f".last.npz.{gone}.partial.npz", f"sub/.x.json.{gone}.partial.json", "kept.npz", living):
         (tmp_path / name).touch()
-    (tmp_path / ".run.79.partial").mkdir()
+    (tmp_path / f".run.{gone}.partial").mkdir()
     files.remove_partials(tmp_path)
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["kept.npz", "sub"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [living, "kept.npz", "sub"]
 
 
 def test_json_holds_no_nan(tmp_path):

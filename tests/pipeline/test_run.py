@@ -25,6 +25,8 @@ def test_two_runs_in_one_second_do_not_collide(tmp_path):
 def test_the_newest_is_the_default_and_names_work(tmp_path):
     (tmp_path / "20200101T000000Z-old").mkdir()
     (tmp_path / "20200101T000000Z-old" / "config.toml").touch()
+    (tmp_path / "renamed").mkdir()
+    (tmp_path / "renamed" / "config.toml").touch()
     new = run.create(tmp_path, Config()).folder
     assert run.find(tmp_path).folder == new
     assert run.find(tmp_path, "20200101T000000Z-old").folder == tmp_path / "20200101T000000Z-old"

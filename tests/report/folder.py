@@ -66,7 +66,7 @@ def make(root: Path, scenes: tuple[str, ...] = ("scene-a", "scene-b"), demo: boo
     run.history.write_text("\n".join(lines) + "\n", encoding="utf-8")
     put(run.threshold, {"value": 0.41, "f1": 0.8, "precision": 0.75, "recall": 0.85, "low": 0.4, "high": 0.42, "patches": 3})
     run.pr_curve.write_text("threshold,precision,recall,f1\n0,0.5,1,0.66\n0.41,0.75,0.85,0.8\n1,1,0.1,0.2\n", encoding="utf-8")
-    put(run.variants, {name: {"bytes": 1572864, "operators": 25} for name in VARIANTS})
+    put(run.variants, {"model": "0" * 64, "variants": {name: {"bytes": 1572864, "operators": 25} for name in VARIANTS}})
     put(run.analysis, analysis())
     put(run.check, check())
     put(
