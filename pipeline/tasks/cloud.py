@@ -44,13 +44,21 @@ class Scene:
     side: int  # of a patch, in pixels
     load: Callable[[int, int], np.ndarray]
     colour: Callable[[int, int], np.ndarray]
-    truth: Callable[[], np.ndarray]  # (h, w) labels 0 and 1
-    files: tuple[Path, ...]  # all that the scene is read from
+    truth: Callable[[], np.ndarray | None]  # (h, w) labels 0 and 1; None where the scene has no mask
+    mask: Path  # where the mask lies, or would lie
+    files: tuple[Path, ...]  # the bands' files
+
+    def need_truth(self) -> np.ndarray:
+        """The mask; DataError where there is none."""
+        truth = self.truth()
+        if truth is None:
+            raise DataError(f"{self.mask}: the mask of scene {self.id} is missing; without it the scene is predicted but not scored")
+        return truth
 
     def fingerprint(self) -> str:
         """A digest of the files' names, sizes and times: another one means other data, which must be predicted again."""
         digest = hashlib.sha256()
-        for path in self.files:
+        for path in (*self.files, *([self.mask] if self.mask.exists() else [])):
             about = path.stat()
             digest.update(f"{path.resolve()} {about.st_size} {about.st_mtime_ns}\n".encode())
         return digest.hexdigest()
@@ -117,16 +125,14 @@ class Cloud:
         def colour(row: int, col: int) -> np.ndarray:
             return read_image(self.dataset, "test", patch(row, col), TRUE_COLOUR)
 
-        def truth() -> np.ndarray:
-            path = self.dataset.scene_mask_path(grid.scene)
-            if not path.exists():
-                raise DataError(f"{path}: the mask of scene {grid.scene} is missing; without it the scene cannot be scored")
-            return (tiff.read(path, np.uint8) > 0).astype(np.uint8)
+        mask = self.dataset.scene_mask_path(grid.scene)
+
+        def truth() -> np.ndarray | None:
+            return (tiff.read(mask, np.uint8) > 0).astype(np.uint8) if mask.exists() else None
 
         bands = [*dict.fromkeys((*self.bands, *TRUE_COLOUR))]
         sources = [self.dataset.band_path("test", band, each) for each in grid.patches for band in bands]
-        mask = self.dataset.scene_mask_path(grid.scene)
-        return Scene(grid.scene, grid.rows, grid.cols, side, load, colour, truth, (*sources, mask))
+        return Scene(grid.scene, grid.rows, grid.cols, side, load, colour, truth, mask, tuple(sources))
 
     def check(self) -> None:
         """Raise UsageError or DataError for what would stop a training, before anything is made for it."""

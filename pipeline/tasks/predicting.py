@@ -25,9 +25,10 @@ REFERENCE = "float32"
 
 
 def predict(run: Run, config: Config, variants: Sequence[str]) -> None:
-    """Make masks, probabilities, pictures and pixel counts of every test scene with each variant.
+    """Make masks, probabilities and pictures of every test scene with each variant, and pixel counts where the scene has a mask.
 
-    A scene whose record fits the model, threshold and data at hand is not made again, so that a run that was interrupted goes on.
+    Without one the scene is not unpadded: its prediction covers the whole grid of patches. A scene whose record fits the model, threshold
+    and data at hand is not made again, so that a run that was interrupted goes on.
     """
     unknown = [variant for variant in variants if variant not in VARIANTS]
     if unknown:
@@ -40,7 +41,7 @@ def predict(run: Run, config: Config, variants: Sequence[str]) -> None:
         _colour(run, scene, same_data["data"])
         for variant in variants:
             key = keys[variant] | same_data
-            if _record(run, variant, scene.id).get("key") == key and all(path.exists() for path in _pictures(run, variant, scene.id)):
+            if _record(run, variant, scene.id).get("key") == key and all(path.exists() for path in _pictures(run, variant, scene)):
                 say(f"{variant} {scene.id}: already there")
                 continue
             _predict(run, variant, scene, thresholds, key)
@@ -56,7 +57,7 @@ def _scenes(config: Config) -> list[cloud.Scene]:
 def check_scenes(config: Config) -> None:
     """Raise DataError now for test scenes that could not be predicted and scored later."""
     for scene in _scenes(config):
-        scene.truth()
+        scene.need_truth()
 
 
 def _thresholds(run: Run, config: Config) -> dict[str, float]:
@@ -69,10 +70,10 @@ def _record(run: Run, variant: str, scene: str) -> dict[str, Any]:
     return files.read_json(path) if path.exists() else {}
 
 
-def _pictures(run: Run, variant: str, scene: str) -> list[Path]:
-    """What `_predict` makes beside the record."""
-    ends = (".png", ".tif", "_probability.png", "_difference.png", "_overlay.png")
-    return [run.scenes / variant / f"{scene}{end}" for end in ends]
+def _pictures(run: Run, variant: str, scene: cloud.Scene) -> list[Path]:
+    """What `_predict` makes beside the record; the last two compare with the mask."""
+    ends = (".png", ".tif", "_probability.png") + (("_difference.png", "_overlay.png") if scene.mask.exists() else ())
+    return [run.scenes / variant / f"{scene.id}{end}" for end in ends]
 
 
 def _colour(run: Run, scene: cloud.Scene, data: str) -> None:
@@ -80,43 +81,47 @@ def _colour(run: Run, scene: cloud.Scene, data: str) -> None:
     path, record = run.scenes / "colour" / f"{scene.id}.png", run.scenes / "colour" / f"{scene.id}.json"
     if not path.exists() or not record.exists() or files.read_json(record) != {"data": data}:
         patches = (scene.colour(row, col) for row, col in scene.positions())
-        small = images.thumbnail(Grid(scene.rows, scene.cols), scene.side, patches, scene.truth().shape)
+        small = images.thumbnail(Grid(scene.rows, scene.cols), scene.side, patches, _shape(scene, scene.truth()))
         images.write_png(path, images.composite(small))
         files.write_json(record, {"data": data})
+
+
+def _shape(scene: cloud.Scene, truth: np.ndarray | None) -> tuple[int, int]:
+    """(h, w) of the scene's prediction."""
+    return (scene.rows * scene.side, scene.cols * scene.side) if truth is None else truth.shape
 
 
 def _predict(run: Run, variant: str, scene: cloud.Scene, thresholds: dict[str, float], key: dict[str, Any]) -> None:
     """One scene with one variant: everything it makes is there before its record is."""
     truth = scene.truth()
-    mask, probability = np.empty(truth.shape, np.uint8), np.empty(truth.shape, np.uint8)
+    shape = _shape(scene, truth)
+    mask, probability = np.empty(shape, np.uint8), np.empty(shape, np.uint8)
     scorer, timed = SceneScorer(scene.id, thresholds, cloud.POSITIVE), _Timed(open_runner(run.variant(variant)))
-    for band in predict_scene(timed, Grid(scene.rows, scene.cols), scene.load, scene.side, truth.shape):
-        scorer.add(truth[band.rows], band.values)
+    for band in predict_scene(timed, Grid(scene.rows, scene.cols), scene.load, scene.side, shape):
+        if truth is not None:
+            scorer.add(truth[band.rows], band.values)
         mask[band.rows] = band.values[..., 0] >= np.float32(thresholds["validation"])
         probability[band.rows] = images.probability_image(band.values[..., 0])
-    png, tiff, probabilities, difference, overlay = _pictures(run, variant, scene.id)
+    png, tiff, probabilities, *compared = _pictures(run, variant, scene)
     images.write_png(png, images.mask_image(mask))
     images.write_tiff(tiff, images.mask_image(mask))
     images.write_png(probabilities, probability)
+    record = {"key": key, "scene": scene.id, "height": shape[0], "width": shape[1], "patches": timed.patches}
+    record["milliseconds_per_patch"] = round(1000 * timed.seconds / timed.patches, 3)
+    if truth is not None:
+        _compare(run, scene, truth, mask, *compared)
+        result = scorer.result()
+        record |= {"thresholds": result.thresholds, "confusions": {kind: counts.tolist() for kind, counts in result.confusions.items()}}
+    files.write_json(run.scenes / variant / f"{scene.id}.json", record)
+    say(f"{variant} {scene.id}: {timed.patches} patches, {record['milliseconds_per_patch']:.1f} ms each")
+
+
+def _compare(run: Run, scene: cloud.Scene, truth: np.ndarray, mask: np.ndarray, difference: Path, overlay: Path) -> None:
+    """Pictures of truth and prediction."""
     images.write_png(difference, images.shrink_difference(truth, mask))
     colour = images.read_png(run.scenes / "colour" / f"{scene.id}.png")
     small = [images.shrink(images.mask_image(one)) >= 128 for one in (truth, mask)]
     images.write_png(overlay, images.overlay(colour, *small))
-    result = scorer.result()
-    files.write_json(
-        run.scenes / variant / f"{scene.id}.json",
-        {
-            "key": key,
-            "scene": scene.id,
-            "height": truth.shape[0],
-            "width": truth.shape[1],
-            "patches": timed.patches,
-            "milliseconds_per_patch": round(1000 * timed.seconds / timed.patches, 3),
-            "thresholds": result.thresholds,
-            "confusions": {kind: counts.tolist() for kind, counts in result.confusions.items()},
-        },
-    )
-    say(f"{variant} {scene.id}: {timed.patches} patches, {1000 * timed.seconds / timed.patches:.1f} ms each")
 
 
 class _Timed:
@@ -137,6 +142,7 @@ class _Timed:
 def evaluate(run: Run, config: Config) -> dict[str, Any]:
     """Score what `predict` made: a CSV a variant and summary.json; predicts first what is missing or out of date."""
     variants = VARIANTS
+    check_scenes(config)
     predict(run, config, variants)
     task = cloud.Cloud(config)
     scenes = task.scenes()

@@ -108,6 +108,24 @@ def test_another_model_is_not_scored_with_old_variants(workplace, run):
         model.write_bytes(kept)
 
 
+def test_a_scene_without_a_mask_is_predicted_but_not_scored(workplace, run):
+    scene = "LC08_L1TP_999102_20000101_20000101_01_T1"
+    mask = open_dataset(workplace / "data" / "demo").scene_mask_path(scene)
+    kept = mask.with_suffix(".kept")
+    mask.rename(kept)
+    try:
+        done = pipeline("predict", "--variant", "int8", cwd=workplace)
+        assert done.returncode == 0, done.stderr
+        picture = np.asarray(Image.open(run / "scenes" / "int8" / f"{scene}.png"))
+        assert picture.shape == (3 * 128, 5 * 128)  # the whole grid
+        done = pipeline("evaluate", cwd=workplace)
+        assert done.returncode == 3 and mask.name in done.stderr and "Traceback" not in done.stderr
+    finally:
+        kept.rename(mask)
+    assert pipeline("evaluate", cwd=workplace).returncode == 0
+    assert np.asarray(Image.open(run / "scenes" / "int8" / f"{scene}.png")).shape == read(mask, np.uint8).shape
+
+
 def test_a_finished_training_is_not_trained_again(workplace, run):
     history = (run / "train" / "history.csv").read_text()
     done = pipeline("train", "--run", run.name, cwd=workplace)
