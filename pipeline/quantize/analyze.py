@@ -14,8 +14,6 @@ from ..progress import track
 from . import arithmetic
 from .parameters import BatchNorm, Weights, batch_norms, fused_multiplier, weights
 
-LINKS = {"MUL", "ADD"}  # operators that an unfolded batch norm becomes
-
 
 @dataclass
 class Activation:
