@@ -1,4 +1,4 @@
-"""One error type, a sentence for people and the exit code that goes with it; the codes are those of the C++ programs (docs/board.md)."""
+"""One error type, a sentence for people and the exit code that goes with it; the codes are those of the C++ programs (docs/programs.md)."""
 
 import enum
 import os

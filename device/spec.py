@@ -1,4 +1,4 @@
-"""What scene.json says: a folder of patches, images that go in or results that come out (docs/board.md)."""
+"""What scene.json says: a folder of patches, images that go in or results that come out (docs/programs.md)."""
 
 import json
 import os

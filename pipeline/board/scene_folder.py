@@ -1,4 +1,4 @@
-"""A scene for the board, or its results: a folder with scene.json and one `.bin` per patch (docs/board.md has the form).
+"""A scene for the board, or its results: a folder with scene.json and one `.bin` per patch (docs/programs.md has the form).
 
 The limits are those of the programs that read it (cpp/src/scene.cc): what is written here is what they take.
 """

@@ -78,7 +78,7 @@ def _choose(task: cloud.Cloud) -> tuple[PatchName, str]:
 def _pixels(task: cloud.Cloud, part: str, patch: PatchName, size: int) -> tuple[np.ndarray, np.ndarray]:
     """(uint16 patch, what the network sees of it), of which the board makes the same in every bit.
 
-    Halving a patch is exact on every machine; for other sizes the last bit may differ (docs/board.md), so such a patch is brought to the
+    Halving a patch is exact on every machine; for other sizes the last bit may differ (docs/programs.md), so such a patch is brought to the
     network's size here, and the board has nothing to resize.
     """
     stored = read_stored(task.dataset, part, patch, task.bands)

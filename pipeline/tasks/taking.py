@@ -19,7 +19,7 @@ from ..scene import images, stitch
 from . import board_results, cloud, predicting
 from .packing import packed_scene
 
-_EDGE = 1e-6  # nearer to the threshold than this, the last bit of an upsampled probability depends on the machine (docs/board.md)
+_EDGE = 1e-6  # nearer to the threshold than this, the last bit of an upsampled probability depends on the machine (docs/programs.md)
 
 
 def take(run: Run, config: Config, scene_id: str, folder: Path) -> dict[str, Any]:
