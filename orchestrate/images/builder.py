@@ -68,7 +68,7 @@ def _failure(cli: Cli, recipe: Recipe, text: str) -> MissingTool:
     lines = [line for line in text.splitlines() if line.strip()]
     last = re.sub(r"^(#\d+ )?(ERROR|Error): ", "", lines[-1]).strip() if lines else "it failed without a word"
     image = f"image {recipe.target.name}"
-    if re.search(r"no space left on device|disk quota exceeded", text):
+    if re.search(r"no space left on device|disk quota exceeded", text, re.IGNORECASE):  # pip and apt write it in their own ways
         return BuildFailed(f"{image} could not be built: {cli.explain('no space left on device')}")
     for name, reference in recipe.bases.items():
         wanted = reference.removeprefix("docker.io/")
