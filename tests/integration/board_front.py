@@ -99,6 +99,8 @@ def virtual(cache: Path) -> Front:
         done = front.invoke("board.up", code=None, timeout=1800)
     if done.returncode == 4 and "do not run here" in done.stderr:  # no QEMU registered with the kernel
         raise MissingTool(done.stderr.strip().splitlines()[-1])
+    if done.returncode != 0:
+        front.invoke("board.down", code=None)  # a container that was made and could not be started
     assert done.returncode == 0, done.stderr
     return front
 

@@ -13,7 +13,7 @@ sh -c 'echo $$ >"$0/incoming/.selftest"; exec "$@"' "$dir" bin/inference --model
 code=$?
 rm -f "$dir/incoming/.selftest"
 if [ $code -ne 0 ]; then
-  tail -n 1 "$test/log" >&2
+  if [ -s "$test/log" ]; then tail -n 1 "$test/log" >&2; else say "it could not write a word (exit code $code): is the disk full? see: df $1"; fi
   case $code in
     126 | 127) say "the programs cannot be started (exit code $code); is $1 on a file system that is mounted noexec? see: mount" ;;
     139 | 134 | 135 | 132) say "inference crashed (signal $((code - 128)))" ;;

@@ -1,4 +1,4 @@
-"""The container engine with a real one: what a stage sees, signals, kills. Its image is a bare Python, so nothing is built here."""
+"""Container engines for real: what a stage sees, signals, kills. Their image is a bare Python, so nothing of the project is built here."""
 
 import os
 import signal
@@ -8,13 +8,14 @@ import time
 from pathlib import Path
 
 import pytest
+import stand_in_bases
 
 from orchestrate import containers
 from orchestrate.errors import MissingTool
 
 pytestmark = pytest.mark.engine
 ROOT = Path(__file__).resolve().parents[2]
-IMAGE = os.environ.get("EDGESEG_BASE_PYTHON", "") or "edgeseg-stand-in/python:3.10-slim-bookworm"
+IMAGE = os.environ.get("EDGESEG_BASE_PYTHON", "") or "edgeseg-stand-in/python:3.10-slim-bookworm"  # the second is made for docker
 STAGE = """
 import os, signal, socket, sys, time
 from pathlib import Path
@@ -38,7 +39,8 @@ print(len(os.listdir("/sys/class/net")), "interface")
 sys.exit(7)
 """
 RUNNER = """
-import sys
+import signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, as it then should be
 from pathlib import Path
 from orchestrate import engine
 from orchestrate.errors import FrontDoorError
@@ -59,8 +61,10 @@ except FrontDoorError as error:
 def cli(request):
     try:
         found = containers.find(request.param)
+        if IMAGE.startswith("edgeseg-stand-in") and found.name == "docker":
+            stand_in_bases.make(found.program, only=("PYTHON_AMD64",))
         found.capture("image", "inspect", IMAGE)
-    except MissingTool as why:
+    except (MissingTool, stand_in_bases.Unavailable) as why:
         pytest.skip(f"no engine with {IMAGE}: {why}")
     return found
 
