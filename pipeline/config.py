@@ -58,8 +58,7 @@ class ModelConfig(Section):
 
     name: Literal["simple", "early", "improved", "cloudnet", "edge"] = "early"
     filters: int = Field(32, ge=4, le=512)  # of the first encoder level; of `edge`: at a quarter of the side
-    depth: int = Field(2, ge=1, le=8)  # `edge`: inverted residuals a level
-    expansion: int = Field(4, ge=1, le=8)  # `edge`: of the inverted residuals
+    depth: int = Field(2, ge=1, le=8)  # `edge`: convolutions a level, from a quarter of the side on down
     qat: Literal["none", "annotate-conv", "full"] = "full"
     # 0.99, the Keras default, leaves the moving statistics behind a short training: see docs/training.md
     bn_momentum: float = Field(0.9, gt=0, lt=1)

@@ -32,8 +32,9 @@ class Ranges:
 class RangeGroup:
     """Activation ranges that must be one range in the int8 file: a concatenation's inputs and its output, a resize's input and its output.
 
-    TF Lite's CONCATENATION and RESIZE copy bytes, so all their tensors share one scale. Where training learned different ranges the converter adds a
-    QUANTIZE operator for each (`early` would have 28 instead of 25 operators), and rounds where training did not.
+    TF Lite's CONCATENATION copies bytes and its RESIZE_BILINEAR mixes them, so all their tensors share one scale. Where training learned
+    different ranges the converter adds a QUANTIZE operator for each (`early` would have 28 instead of 25 operators), and rounds where
+    training did not.
     """
 
     def __init__(self, lows: list[tf.Variable], highs: list[tf.Variable]):

@@ -9,7 +9,14 @@ import pytest
 from pipeline.errors import DataError
 
 pytestmark = pytest.mark.slow
-PAIRS = [("early", "full"), ("early", "annotate-conv"), ("improved", "full"), ("improved", "annotate-conv"), ("simple", "none")]
+PAIRS = [
+    ("early", "full"),
+    ("early", "annotate-conv"),
+    ("improved", "full"),
+    ("improved", "annotate-conv"),
+    ("simple", "none"),
+    ("edge", "full"),
+]
 
 
 def of(trained, converted, name, how, filters=8):
