@@ -1,9 +1,9 @@
-"""`edge`: a U-Net made for the Edge TPU: few channels where the image is large, plain convolutions on the way down, separable ones on the way up.
+"""`edge`: a U-Net made for the Edge TPU: few channels where the image is large, a separable decoder.
 
-The thesis's networks spend their time on 192 x 192 x 32 activations, 1.2 MB each. Here the full size has 8 channels, and the width grows as the
-side falls: every level costs about the same. A level of full size cannot be left out: without it (a stem of stride 2) the edges of clouds
-come out worse, and training takes three to four times as many steps; nor did inverted residuals do better than plain convolutions
-(docs/models.md). Activations are ReLU6, whose range int8 knows beforehand.
+The thesis's networks spend their time on 192 x 192 x 32 activations, 1.2 MB each. Here the full size has 8 channels, the width grows as the
+side falls, and the way up is depthwise and 1 x 1 convolutions. A full-size level measured better than a stride-2 stem, plain convolutions
+no worse than inverted residuals, transposed convolutions better than resizing (docs/models.md). Activations are ReLU6, whose range int8
+knows beforehand.
 """
 
 import tensorflow as tf
@@ -18,7 +18,7 @@ SHALLOW = 2  # levels with a single convolution: the full and the half side
 
 
 def network(config: ModelConfig, size: int, bands: int, classes: int, batch: int | None) -> tf.keras.Model:
-    """Four levels and a bottleneck; `filters` is the width at a quarter of the side, `depth` the convolutions a level from there on down."""
+    """Four levels and a bottleneck; `filters` is the width at a quarter of the side, `depth` the convolutions a level from there down."""
     image = x = blocks.image_input(size, bands, batch)
     skips = []
     for level, width in enumerate(WIDTHS):

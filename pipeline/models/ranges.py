@@ -3,7 +3,6 @@
 import tensorflow as tf
 
 Layer = tf.keras.layers.Layer
-ONE_SCALE = (tf.keras.layers.Concatenate, tf.keras.layers.UpSampling2D)
 
 
 class Ranges:
@@ -30,11 +29,10 @@ class Ranges:
 
 
 class RangeGroup:
-    """Activation ranges that must be one range in the int8 file: a concatenation's inputs and its output, a resize's input and its output.
+    """Activation ranges that must be one range in the int8 file: a concatenation's inputs and its output.
 
-    TF Lite's CONCATENATION copies bytes and its RESIZE_BILINEAR mixes them, so all their tensors share one scale. Where training learned
-    different ranges the converter adds a QUANTIZE operator for each (`early` would have 28 instead of 25 operators), and rounds where
-    training did not.
+    TF Lite's CONCATENATION copies bytes, so all its tensors share one scale. Where training learned different ranges the converter adds a
+    QUANTIZE operator for each (`early` would have 28 instead of 25 operators), and rounds where training did not.
     """
 
     def __init__(self, lows: list[tf.Variable], highs: list[tf.Variable]):
@@ -53,8 +51,8 @@ def range_groups(model: tf.keras.Model) -> list[RangeGroup]:
     """The groups of a `full` quantization-aware network; none for other networks."""
     groups: list[set[str]] = []
     for layer in model.layers:
-        if isinstance(getattr(layer, "layer", None), ONE_SCALE):
-            members = {name for source in [layer, *_sources(layer)] for name in _range_owners(source)}
+        if isinstance(getattr(layer, "layer", None), tf.keras.layers.Concatenate):
+            members = {name for source in [layer, *layer.inbound_nodes[0].inbound_layers] for name in _range_owners(source)}
             groups = [group for group in groups if not group & members] + [members.union(*(group for group in groups if group & members))]
     ranges = [[output_range(model.get_layer(name)) for name in sorted(group)] for group in groups]
     return [RangeGroup([low for low, _ in group], [high for _, high in group]) for group in ranges if len(group) > 1]
@@ -73,9 +71,6 @@ def _range_owners(layer: Layer) -> set[str]:
     """The layers whose ranges reach `layer`'s output: itself, or what feeds it where it only moves values (pooling)."""
     if output_range(layer) is not None:
         return {layer.name}
-    return {name for source in _sources(layer) for name in _range_owners(source)}
-
-
-def _sources(layer: Layer) -> list[Layer]:
     inbound = layer.inbound_nodes[0].inbound_layers if layer.inbound_nodes else []
-    return inbound if isinstance(inbound, list) else [inbound]
+    sources = inbound if isinstance(inbound, list) else [inbound]
+    return {name for source in sources for name in _range_owners(source)}

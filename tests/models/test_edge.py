@@ -51,7 +51,7 @@ def test_the_family_grows_and_the_default_keeps_to_the_budget():
 def test_shapes_and_probabilities(size, bands, classes, filters):
     from pipeline.models import build
 
-    model = build(ModelConfig(name="edge", filters=filters, depth=1, expansion=2), size, bands, classes)
+    model = build(ModelConfig(name="edge", filters=filters, depth=1), size, bands, classes)
     out = model(np.random.default_rng(0).random((2, size, size, bands), np.float32), training=False).numpy()
     assert out.shape == (2, size, size, classes) and out.dtype == np.float32
     assert out.min() >= 0 and out.max() <= 1
@@ -64,8 +64,8 @@ def test_every_width_is_one_that_the_chip_does_not_pad():
     from pipeline.models import build
 
     for filters in (4, 10, 22, 32):
-        for layer in build(ModelConfig(name="edge", filters=filters), 32, 4).layers[1:-1]:
-            assert layer.output_shape[-1] % 4 == 0, (filters, layer.name)
+        channels = {layer.output_shape[-1] for layer in build(ModelConfig(name="edge", filters=filters), 32, 4).layers[1:-1]}
+        assert all(count % 4 == 0 for count in channels), (filters, channels)
 
 
 @pytest.mark.slow
@@ -104,31 +104,23 @@ def test_everything_maps_and_fits(name, size, most, tmp_path):
     config = load(ROOT / "configs" / f"{name}.toml").model
     path = converted(config, size, tmp_path / "int8.tflite")
     facts = verify_int8(path, "full")  # all int8, no MUL or ADD of a batch norm, no QUANTIZE, TRANSPOSE_CONV 3 at most
-    assert facts.by_name["RESIZE_BILINEAR"] == 3 and facts.by_name["TRANSPOSE_CONV"] == 1
-    assert facts.by_name.get("ADD", 0) == 3 * (config.depth - 1)  # residuals alone
+    assert facts.by_name["DEPTHWISE_CONV_2D"] == facts.by_name["TRANSPOSE_CONV"] == facts.by_name["MAX_POOL_2D"] == 4
     report = check(path)
     hold(report, {"mapped": 100, "offchip": 0})
-    assert report.refusal is None and report.count("maps") == facts.operators and report.memory.holds
+    assert report.refusal is None and report.count("maps") == facts.operators
     assert report.memory.largest_activation <= most
-    assert report.memory.largest_working_set <= report.memory.activation_memory
 
 
 @pytest.mark.slow
-def test_the_ranges_of_a_resize_are_one_with_those_around_it():
-    import tensorflow as tf
-
+def test_the_ranges_of_a_join_are_one():
     from pipeline.models import build
     from pipeline.models.qat import quantization_aware
-    from pipeline.models.ranges import output_range, range_groups
+    from pipeline.models.ranges import range_groups
 
     twin = quantization_aware(build(ModelConfig(name="edge", filters=8), 32, 4), "full")
     twin(np.random.default_rng(2).random((2, 32, 32, 4), np.float32), training=True)
     groups = range_groups(twin)
-    assert len(groups) == 3  # each decoder level: skip, what is enlarged, the resize, the join
-    owned = {low.name for group in groups for low in group.lows}
-    for layer in twin.layers:
-        if isinstance(getattr(layer, "layer", None), (tf.keras.layers.Concatenate, tf.keras.layers.UpSampling2D)):
-            assert output_range(layer)[0].name in owned
+    assert len(groups) == 4 and all(len(group.lows) == 3 for group in groups)  # each decoder level: skip, what is enlarged, the join
     for group in groups:
         group.tie()
         assert len({float(low) for low in group.lows}) == len({float(high) for high in group.highs}) == 1
