@@ -3,20 +3,25 @@
 .NOTPARALLEL:
 
 # What each target takes. A variable that a target does not take, or that nobody knows, is refused below before anything starts.
-TAKES_setup    :=
+TAKES_setup    := ENGINE
 TAKES_demo     := CONFIG DATA SET ENGINE
 TAKES_data     := DATA ARCHIVE DATASET ENGINE
 TAKES_train    := CONFIG DATA RUN SET ENGINE
 TAKES_quantize := RUN DATA ENGINE
 TAKES_compile  := RUN DATA ENGINE
-TAKES_build-device := TARGET
+TAKES_build-device := TARGET ENGINE
+TAKES_bundle   := RUN DATA TARGET ENGINE
 TAKES_predict  := RUN DATA ENGINE
 TAKES_evaluate := RUN DATA ENGINE
 TAKES_report   := RUN ENGINE
 TAKES_models   := ENGINE
 TAKES_test     := ENGINE
 TAKES_lint     := ENGINE
+TAKES_smoke    := ENGINE
 TAKES_bench    := ENGINE
+TAKES_images   := ENGINE
+TAKES_shell    := ENGINE
+TAKES_doctor   :=
 TAKES_lock     :=
 TAKES_clean    :=
 ENGINES  := auto docker podman local
@@ -36,11 +41,12 @@ export EDGESEG_DATASET = $(DATASET)
 export EDGESEG_TARGET = $(TARGET)
 INVOKE = @sh orchestrate/invoke.sh
 
-.PHONY: help setup demo data train quantize compile build-device predict evaluate report models test lint bench lock clean
+.PHONY: help setup demo data train quantize compile build-device bundle predict evaluate report models test lint smoke bench images doctor \
+        lock clean
 
 help: ## list the targets and variables (the default)
 	@awk -f orchestrate/help.awk Makefile
-setup: ## make .venv from the hash-pinned lock (every other target does so by itself)
+setup: ## make what stages run in, the trainer image or .venv (every stage does so by itself)
 	$(INVOKE) setup
 demo: ## the whole chain, from patches to a scored int8 model; on demo data unless DATA is given
 	$(INVOKE) demo
@@ -54,6 +60,8 @@ compile: ## check int8.tflite and compile it for the Edge TPU (needs edgetpu_com
 	$(INVOKE) compile
 build-device: ## cross-build inference and stitch for the board into out/TARGET
 	$(INVOKE) build-device
+bundle: ## put programs, model and golden output of a run together in bundle/, for a board
+	$(INVOKE) bundle
 predict: ## make stitched masks of whole scenes with every variant of a run
 	$(INVOKE) predict
 evaluate: ## score the masks of a run, float and int8 side by side
@@ -64,10 +72,18 @@ models: ## compare parameters, operations and operators with the published figur
 	$(INVOKE) models
 test: ## run all tests, the quick ones first
 	$(INVOKE) test
-lint: ## check style, file sizes and paths
+lint: ## check style, file sizes, paths and Dockerfiles
 	$(INVOKE) lint
+smoke: ## the whole chain on a tiny model, down to the board's programs under QEMU
+	$(INVOKE) smoke
 bench: ## run every benchmark and keep the figures under benchmarks/results
 	$(INVOKE) bench
+images: ## build the container images that are missing or outdated
+	$(INVOKE) images
+shell-%: ## open a shell in an image: make shell-trainer
+	$(INVOKE) shell --image $*
+doctor: ## look this machine over: engines, disk, GPU, compiler, board, each with a remedy
+	$(INVOKE) doctor
 lock: ## resolve the hash-pinned lock files again (needs uv)
 	$(INVOKE) lock
 clean: ## remove caches and what killed processes left; never runs, data or .venv
@@ -77,7 +93,7 @@ clean: ## remove caches and what killed processes left; never runs, data or .ven
 #: DATA     a folder in the 38-Cloud layout; for data: where to put it (default: data/38-cloud or data/95-cloud)
 #: RUN      a run folder, or its name below runs/ (default: the newest; for train: a new one)
 #: SET      changes to the config, without spaces in a value: SET="train.epochs=3 data.bands=rgb"
-#: ENGINE   where stages run: auto or local; docker and podman are not built yet (default: auto)
+#: ENGINE   where stages run: docker, podman, local, or auto, the first of these that is there (default: auto)
 #: ARCHIVE  a .zip or .tar file to unpack instead of a download
 #: DATASET  38-cloud or 95-cloud (default: 38-cloud)
 #: TARGET   mendel (Dev Board Mini), generic (Raspberry Pi 4, 64-bit) or native (default: mendel)
@@ -88,7 +104,7 @@ GOALS := $(if $(MAKECMDGOALS),$(MAKECMDGOALS),help)
 GIVEN := $(foreach v,$(.VARIABLES),$(if $(findstring command line,$(origin $(v))),$(if $(findstring -*-,$(v)),,$(v))))
 OWN := MAKE% SHELL CURDIR # make's own, which a calling make or an editor may hand down
 UNKNOWN := $(filter-out $(VARIABLES) $(OWN),$(GIVEN))
-TAKEN := $(sort $(foreach g,$(GOALS),$(TAKES_$(g))))
+TAKEN := $(sort $(foreach g,$(GOALS),$(TAKES_$(if $(filter shell-%,$(g)),shell,$(g)))))
 UNUSED := $(filter-out $(TAKEN) $(OWN),$(GIVEN))
 $(if $(UNKNOWN),$(error unknown variable $(UNKNOWN); the variables are: $(VARIABLES)))
 $(if $(UNUSED),$(error $(GOALS) does not take $(UNUSED); it takes: $(if $(TAKEN),$(TAKEN),no variable)))

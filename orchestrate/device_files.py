@@ -10,7 +10,8 @@ from pathlib import Path
 from . import ROOT
 from .errors import FrontDoorError
 
-CACHE = ROOT / ".cache"
+# Where tools, sources and build folders are kept; an image that brings them along sets EDGESEG_CACHE to where it has them.
+CACHE = Path(os.environ.get("EDGESEG_CACHE") or ROOT / ".cache")
 
 
 class WrongArchive(FrontDoorError):

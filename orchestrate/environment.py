@@ -1,7 +1,7 @@
-"""Make `.venv` from the lock: run by bootstrap.sh with the Python 3.10 it found, so this file knows the standard library only.
+"""Make an environment from its lock: run by bootstrap.sh with the Python it found, so this file knows the standard library only.
 
 A venv cannot be moved, so it is made in place; what says that it is complete is its stamp, which is written last and removed first. A
-process killed at any moment leaves a `.venv` without a stamp, and the next one makes it anew. Two at once: the second waits for the first.
+process killed at any moment leaves a folder without a stamp, and the next one makes it anew. Two at once: the second waits for the first.
 """
 
 import contextlib
@@ -15,9 +15,23 @@ import time
 import venv
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-LOCKS = ("docker/trainer/requirements.txt", "docker/trainer/dev.txt")
+
+
+class Kind(NamedTuple):
+    """One of the two environments: its folder, the locks it is made from, and what making it costs."""
+
+    folder: str
+    locks: "tuple[str, ...]"
+    cost: str
+    tensorflow: bool
+
+
+TRAINER = Kind(".venv", ("docker/trainer/requirements.txt", "docker/trainer/dev.txt"), "about 1.5 GB, a minute or a few", True)
+FRONT = Kind(".cache/front", ("docker/front/requirements.txt",), "about 40 MB, some seconds", False)
+KINDS = {"trainer": TRAINER, "front": FRONT}
 MACHINES = (("Linux", "x86_64"), ("Linux", "aarch64"), ("Darwin", "arm64"))
 MISSING = 4  # exit code: a tool, engine or board that is not there
 
@@ -38,15 +52,15 @@ def unsupported() -> str:
 
 
 @contextlib.contextmanager
-def alone(root: Path) -> Iterator[None]:
+def alone(root: Path, kind: Kind = TRAINER) -> Iterator[None]:
     """Hold the lock of this checkout's environment; the system lets go of it when the process dies, however it dies."""
-    file = root / ".cache" / "environment.lock"
+    file = root / ".cache" / ("environment.lock" if kind is TRAINER else "front.lock")
     file.parent.mkdir(exist_ok=True)
     with open(file, "w") as held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("another process is making .venv: waiting for it")
+            say(f"another process is making {kind.folder}: waiting for it")
             fcntl.flock(held, fcntl.LOCK_EX)
         yield
 
@@ -57,13 +71,13 @@ def complete(folder: Path, digest: str) -> bool:
     return stamp.is_file() and stamp.read_text().strip() == digest and (folder / "bin" / "python").exists()
 
 
-def install(root: Path, python: Path) -> int:
+def install(root: Path, python: Path, locks: "tuple[str, ...]" = TRAINER.locks) -> int:
     """Install exactly what the lock names, wheels by hash; with uv where there is one (faster), else, or where uv fails, with pip.
 
     pip's and uv's own settings (mirror, proxy, certificates) are the user's and are left alone.
     Returns the exit code of the last installer that was tried.
     """
-    files = [argument for lock in LOCKS for argument in ("-r", str(root / lock))]
+    files = [argument for lock in locks for argument in ("-r", str(root / lock))]
     exact = ["--require-hashes", "--no-deps", "--only-binary", ":all:"]
     quiet = [] if sys.stderr.isatty() else ["-qq"]  # a terminal gets the installer's own progress bars
     uv = shutil.which("uv")
@@ -77,35 +91,39 @@ def install(root: Path, python: Path) -> int:
     return subprocess.call(pip, stdout=sys.stderr, env=environment)
 
 
-def make(root: Path, digest: str) -> int:
-    """Make `root/.venv` unless it is complete; `digest` is the sha256 of the lock. Returns the exit code."""
-    folder = root / ".venv"
-    with alone(root):
+def make(root: Path, digest: str, kind: Kind = TRAINER) -> int:
+    """Make the environment `kind` in `root` unless it is complete; `digest` is the sha256 of its lock. Returns the exit code."""
+    folder = root / kind.folder
+    with alone(root, kind):
         if complete(folder, digest):
             return 0
-        reason = unsupported()
+        reason = unsupported() if kind.tensorflow else ""
         if reason:
             say(f"{reason}; edgeseg runs on Linux (x86_64, aarch64) and on macOS (arm64), or in a Linux machine or container on this one")
             return MISSING
+        if folder.is_symlink():  # what it leads to is somebody else's, and making it anew would empty that
+            say(f"{kind.folder} is a link to {os.readlink(folder)}, which is left alone; remove the link and try again")
+            return MISSING
         began = time.monotonic()
-        say(f"making .venv with Python {platform.python_version()} ({sys.executable}): about 1.5 GB, a minute or a few")
+        say(f"making {kind.folder} with Python {platform.python_version()} ({sys.executable}): {kind.cost}")
         (folder / "edgeseg.stamp").unlink(missing_ok=True)
         venv.create(folder, clear=True, symlinks=True, with_pip=True)
-        if install(root, folder / "bin" / "python") != 0:
+        if install(root, folder / "bin" / "python", kind.locks) != 0:
             say("the packages of the lock could not be installed (see above); the same command tries again")
             return MISSING
         partial = folder / "edgeseg.stamp.partial"
         partial.write_text(digest + "\n")
         os.replace(partial, folder / "edgeseg.stamp")
-        say(f".venv is ready ({time.monotonic() - began:.0f} s)")
+        say(f"{kind.folder} is ready ({time.monotonic() - began:.0f} s)")
     return 0
 
 
 if __name__ == "__main__":
+    which = KINDS[sys.argv[2]] if len(sys.argv) > 2 else TRAINER
     try:
-        sys.exit(make(ROOT, sys.argv[1]))
+        sys.exit(make(ROOT, sys.argv[1], which))
     except KeyboardInterrupt:
         sys.exit(130)
     except (OSError, subprocess.CalledProcessError) as error:  # a full disk, a folder that is not ours
-        say(f".venv could not be made: {error}")
+        say(f"{which.folder} could not be made: {error}")
         sys.exit(MISSING)

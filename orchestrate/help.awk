@@ -1,5 +1,5 @@
 # Prints the `target: ## what it does` and `#: VARIABLE meaning` lines of the Makefile.
-/^[a-z-]+:.*## / { name = $1; sub(/:.*/, "", name); text = $0; sub(/^.*## /, "", text); targets = targets sprintf("  make %-12s %s\n", name, text) }
+/^[a-z%-]+:.*## / { name = $1; sub(/:.*/, "", name); sub(/%/, "IMAGE", name); text = $0; sub(/^.*## /, "", text); targets = targets sprintf("  make %-12s %s\n", name, text) }
 /^#: / { variables = variables "  " substr($0, 4) "\n" }
 END {
     printf "usage: make TARGET [VARIABLE=value ...]\n\ntargets\n%s\nvariables\n%s\n", targets, variables

@@ -10,12 +10,11 @@ from pathlib import Path
 from types import FrameType
 
 from . import ROOT
-from .errors import MissingTool
 from .stage import Stage
 
 
 class LocalEngine:
-    """Runs a stage with `.venv/bin/python` in the checkout. Raises MissingTool where there is no `.venv` yet."""
+    """Runs a stage with `.venv/bin/python` in the checkout."""
 
     name = "local"
     description = "the Python of .venv"
@@ -23,11 +22,16 @@ class LocalEngine:
     def __init__(self, root: Path = ROOT):
         self.root = root
         self.python = root / ".venv" / "bin" / "python"
-        if not self.python.exists():
-            raise MissingTool(f"{self.python} is not there: `make setup` makes it")
+
+    def prepare(self) -> int:
+        """Make `.venv` where it is missing or its lock has changed; 0, or the exit code of what could not be done, which has been said."""
+        code = subprocess.call(["sh", str(self.root / "orchestrate" / "bootstrap.sh"), "trainer"])
+        return code if code >= 0 else 128 - code
 
     def run(self, stage: Stage) -> int:
         """Run `stage` with inherited input and output; return its exit code, 128 + N where signal N ended it."""
+        if code := self.prepare():
+            return code
         command = [str(self.python), "-m", stage.module, *stage.arguments]
         with _signals_passed_on() as follow:
             child = subprocess.Popen(command, cwd=self.root)
@@ -46,7 +50,7 @@ def _signals_passed_on() -> Iterator[Callable[[subprocess.Popen], None]]:
     by_keyboard, early = _in_foreground(), []
     children: list[subprocess.Popen] = []
 
-    def pass_on(number: int, frame: FrameType | None) -> None:
+    def pass_on(number: int, frame: "FrameType | None") -> None:
         nonlocal by_keyboard
         if not children:
             early.append(number)

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
 import urllib.request
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from . import ROOT, toolchain
 from .device_files import CACHE, WrongArchive, digest, remove, whole
-from .errors import MissingTool
+from .errors import FrontDoorError, MissingTool
 
 PINS = ROOT / "toolchains" / "pins.json"
 LOCAL = "EDGESEG_ARCHIVES"  # a folder that holds the archives under their own names, for machines without a network
@@ -31,7 +32,7 @@ def verify(path: Path, integrity: str) -> None:
         raise WrongArchive(f"{path}: its {kind} is {found}, pinned is {wanted}; delete it and fetch it again from a source you trust")
 
 
-def archive(name: str, local: Path | None = None) -> Path:
+def archive(name: str, local: "Path | None" = None) -> Path:
     """The verified archive of `name`: `local` (a path) where given, else the folder EDGESEG_ARCHIVES, else .cache, else its registry."""
     entry = pin(name)
     kept = CACHE / "archives" / entry["file"]
@@ -50,7 +51,7 @@ def archive(name: str, local: Path | None = None) -> Path:
     return kept
 
 
-def unpacked(name: str, local: Path | None = None) -> Path:
+def unpacked(name: str, local: "Path | None" = None) -> Path:
     """The folder .cache/sources/<name> with what the pin keeps of its archive; unpacked again whenever the pin changes."""
     entry = pin(name)
     folder, mark = CACHE / "sources" / name, CACHE / "sources" / f"{name}.pin"
@@ -141,3 +142,18 @@ def _pypi(entry: dict, folder: Path) -> Path:
     ]
     subprocess.run(run, check=True, capture_output=True, text=True)
     return folder / entry["file"]
+
+
+def main(names: list[str]) -> int:
+    """`python -m orchestrate.pins NAME ...`: have these unpacked in the cache, for an image that is to need no network later."""
+    try:
+        for name in names:
+            print(f"edgeseg: {name}: {unpacked(name)}", file=sys.stderr)
+    except FrontDoorError as error:
+        print(f"edgeseg: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

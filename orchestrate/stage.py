@@ -8,8 +8,8 @@ from pathlib import Path
 class Stage:
     """One `python -m <module> <arguments>`, started in the checkout.
 
-    An engine that runs in place needs only the command. `reads`, `writes` and `network` say what else the stage touches, for an engine
-    that shows a stage no more than that: paths it reads, folders it writes to, and whether it goes to the network.
+    An engine that runs in place needs only the command. The rest is for an engine that shows a stage no more than that: paths it reads,
+    folders it writes to, whether it goes to the network, and the image that it runs in (a folder of docker/).
     """
 
     arguments: tuple[str, ...]
@@ -17,3 +17,4 @@ class Stage:
     reads: tuple[Path, ...] = ()
     writes: tuple[Path, ...] = ()
     network: bool = False
+    image: str = "trainer"

@@ -17,7 +17,7 @@ _OPTIONS = ("-DTFLITE_C_BUILD_SHARED_LIBS=ON", "-DTFLITE_ENABLE_XNNPACK=OFF", "-
             "-DCMAKE_BUILD_TYPE=Release")  # fmt: skip
 
 
-def build(target: str, archive: Path | None = None) -> Path:
+def build(target: str, archive: "Path | None" = None) -> Path:
     """The C library of TF Lite 2.5.0 for `target`, kept in .cache; made from the pinned archive (`archive`: a copy that is here already).
 
     Beside it lie libtensorflow-lite.a and the headers, for programs that use the C++ API. TF Lite's own CMake files fetch what it is made

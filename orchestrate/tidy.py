@@ -3,8 +3,10 @@
 import os
 import re
 import shutil
+import time
 from pathlib import Path
 
+_FORGOTTEN = 24 * 3600.0  # seconds without a change after which a partial file is nobody's
 CACHES = ("__pycache__", ".pytest_cache", ".ruff_cache", ".hypothesis")
 _KEPT = (".git", ".venv")
 _PARTIAL = re.compile(r"^\..+\.(\d+)\.partial(\..+)?$")  # .<name>.<process id>.partial, as pipeline writes what is not complete yet
@@ -17,7 +19,7 @@ def clean(root: Path) -> list[Path]:
     """
     removed = []
     for folder, folders, files in os.walk(root):
-        gone = [name for name in folders + files if name in CACHES or _left_over(name)]
+        gone = [name for name in folders + files if name in CACHES or _left_over(Path(folder) / name)]
         for name in gone:
             path = Path(folder) / name
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
@@ -26,11 +28,13 @@ def clean(root: Path) -> list[Path]:
     return removed
 
 
-def _left_over(name: str) -> bool:
-    """Whether `name` is the partial file of a process that no longer runs."""
-    match = _PARTIAL.match(name)
+def _left_over(path: Path) -> bool:
+    """Whether `path` is the partial file of a process that no longer runs, or an old one of a container, whose process ids are not ours."""
+    match = _PARTIAL.match(path.name)
     if not match:
         return False
+    if time.time() - path.lstat().st_mtime > _FORGOTTEN:
+        return True
     try:
         os.kill(int(match[1]), 0)
     except ProcessLookupError:

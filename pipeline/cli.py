@@ -1,32 +1,26 @@
 """The command line: one command a stage. Results for machines go to stdout (`--json`), everything for people to stderr."""
 
 import errno
-import json
 import logging
 import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from . import cli_board as board
 from . import files
+from .cli_options import RUNS, AsJson, DataRoot, RunName, example, print_json, with_data
 from .config import Config, load
 from .edgetpu import cli as edgetpu
 from .errors import DataError, EdgesegError, UsageError
 from .run import VARIANTS, Run, create, find
 from .train.cluster import leads
 
-RUNS = Path("runs")
-
-
-def _example(text: str) -> dict[str, str]:
-    return {"epilog": f"Example: python -m pipeline {text}"}
-
-
 app = typer.Typer(
-    **_example("demo"),
+    **example("demo"),
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -36,40 +30,32 @@ app = typer.Typer(
 data_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    **_example("data check data/38-cloud"),
+    **example("data check data/38-cloud"),
     help="Fetch, check or make a dataset in the 38-Cloud layout.",
 )
 quantize_app = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
 app.add_typer(data_app, name="data")
 app.add_typer(quantize_app, name="quantize")
 app.add_typer(edgetpu.app, name="edgetpu")
+app.add_typer(board.app, name="board")
 
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="A TOML file of configs/; default: the defaults of the code.")]
-DataRoot = Annotated[
-    str | None, typer.Option("--data", help="A folder in the 38-Cloud layout; default: what the config says, else demo data.")
-]
 Overrides = Annotated[str, typer.Option("--set", help='Changes to the config, such as "train.epochs=3 data.bands=rgb".')]
-RunName = Annotated[str | None, typer.Option("--run", help="A run folder, or its name below runs/; default: the newest.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
 
-def _print(value: Any) -> None:
-    print(json.dumps(value, indent=2))
-
-
-@data_app.command("check", **_example("data check data/38-cloud"))
+@data_app.command("check", **example("data check data/38-cloud"))
 def data_check(root: Annotated[Path, typer.Argument(help="The dataset's folder.")], as_json: AsJson = False) -> None:
     """Look through a whole dataset: counts, missing or unreadable bands, sizes, mask values. Exit code 3 if anything is wrong."""
     from .data.check import check, render
     from .progress import say
 
     findings = check(root)
-    _print(findings.as_dict()) if as_json else say(render(findings))
+    print_json(findings.as_dict()) if as_json else say(render(findings))
     if findings.problems:
         raise DataError(f"{root}: {len(findings.problems)} problem(s), listed above")
 
 
-@data_app.command("fetch", **_example("data fetch --root data/38-cloud --archive ~/38-cloud.zip"))
+@data_app.command("fetch", **example("data fetch --root data/38-cloud --archive ~/38-cloud.zip"))
 def data_fetch(
     root: Annotated[Path | None, typer.Option(help="Where to put it; default: data/38-cloud or data/95-cloud.")] = None,
     archive: Annotated[Path | None, typer.Option(help="A .zip or .tar archive to unpack instead of a download from Kaggle.")] = None,
@@ -81,7 +67,7 @@ def data_fetch(
     fetch(root or Path("data") / dataset, archive, dataset)
 
 
-@data_app.command("demo", **_example("data demo data/demo"))
+@data_app.command("demo", **example("data demo data/demo"))
 def data_demo(root: Annotated[Path, typer.Argument(help="Where to put it.")] = Path("data/demo")) -> None:
     """Make the demo data: made-up scenes in the same layout, always the same ones."""
     from .data.demo import make
@@ -100,7 +86,7 @@ def _train(
         run = find(RUNS, run_name)
         config = _config(run, data)
     else:
-        run, config = None, _with_data(load(config_file, overrides), data)
+        run, config = None, with_data(load(config_file, overrides), data)
         if not leads(config.train.strategy):
             raise UsageError(
                 "only the first worker makes a run folder: start it, then give the others the folder that it names, with --run"
@@ -119,25 +105,19 @@ def _train(
     return run, config
 
 
-def _with_data(config: Config, data: str | None) -> Config:
-    """`config` with the dataset's folder as an absolute path, so that a run is repeated from anywhere."""
-    root = config.data.root if data is None else data
-    return config.model_copy(update={"data": config.data.model_copy(update={"root": root and os.path.abspath(root)})})
-
-
 def _config(run: Run, data: str | None) -> Config:
-    return _with_data(run.config(), data)
+    return with_data(run.config(), data)
 
 
-@app.command(**_example('train --config configs/early.toml --data data/38-cloud --set "train.epochs=10"'))
+@app.command(**example('train --config configs/early.toml --data data/38-cloud --set "train.epochs=10"'))
 def train(config: ConfigFile = None, data: DataRoot = None, run: RunName = None, set_: Overrides = "", as_json: AsJson = False) -> None:
     """Train a network into a new run folder, or with --run go on with an old one from its last epoch."""
     made, _ = _train(config, data, run, set_)
     if as_json:
-        _print({"run": str(made.folder), "threshold": files.read_json(made.threshold) if made.threshold.exists() else None})
+        print_json({"run": str(made.folder), "threshold": files.read_json(made.threshold) if made.threshold.exists() else None})
 
 
-@quantize_app.callback(**_example("quantize --run 20260101T120000Z-early"))
+@quantize_app.callback(**example("quantize --run 20260101T120000Z-early"))
 def quantize(context: typer.Context, run: RunName = None, data: DataRoot = None, as_json: AsJson = False) -> None:
     """Make the four TF Lite variants of a run, verify each, check the int8 one for the Edge TPU. `analyze` shows what int8 lost."""
     if context.invoked_subcommand is None:
@@ -146,10 +126,10 @@ def quantize(context: typer.Context, run: RunName = None, data: DataRoot = None,
         found = find(RUNS, run)
         table = stage(found, _config(found, data))
         if as_json:
-            _print(table)
+            print_json(table)
 
 
-@quantize_app.command("analyze", **_example("quantize analyze --json"))
+@quantize_app.command("analyze", **example("quantize analyze --json"))
 def quantize_analyze(run: RunName = None, data: DataRoot = None, as_json: AsJson = False) -> None:
     """Compare int8 with float, tensor by tensor, the worst first."""
     from .tasks.quantizing import analyze
@@ -157,10 +137,10 @@ def quantize_analyze(run: RunName = None, data: DataRoot = None, as_json: AsJson
 
     found = find(RUNS, run)
     result = analyze(found, _config(found, data))
-    _print(result.json()) if as_json else analysis(result)
+    print_json(result.json()) if as_json else analysis(result)
 
 
-@app.command(**_example("predict --variant int8"))
+@app.command(**example("predict --variant int8"))
 def predict(
     run: RunName = None,
     data: DataRoot = None,
@@ -173,7 +153,7 @@ def predict(
     stage(found, _config(found, data), variant or VARIANTS)
 
 
-@app.command("compile", **_example("compile --run 20260101T120000Z-early"))
+@app.command("compile", **example("compile --run 20260101T120000Z-early"))
 def compile_(
     run: RunName = None,
     data: DataRoot = None,
@@ -191,18 +171,18 @@ def compile_(
 
         stage(found, _config(found, data))
     result = compiler.compile_run(found.folder, limit=limit)
-    _print(result) if as_json else show.outcome(result, found.folder / "edgetpu")
+    print_json(result) if as_json else show.outcome(result, found.folder / "edgetpu")
 
 
 def _evaluate(run: Run, config: Config, as_json: bool) -> None:
-    from .tasks.predicting import evaluate
+    from .tasks.evaluating import evaluate
     from .tasks.tables import scores
 
     whole = evaluate(run, config)
-    _print(whole) if as_json else scores(whole)
+    print_json(whole) if as_json else scores(whole)
 
 
-@app.command(**_example("evaluate --json"))
+@app.command(**example("evaluate --json"))
 def evaluate(run: RunName = None, data: DataRoot = None, as_json: AsJson = False) -> None:
     """Score every variant's masks per scene, macro and micro, float and int8 side by side; writes the report too."""
     found = find(RUNS, run)
@@ -217,13 +197,13 @@ def _report(run: Run) -> None:
     say(f"report: {stage(run)}")
 
 
-@app.command(**_example("report"))
+@app.command(**example("report"))
 def report(run: RunName = None) -> None:
     """Write report.html of a run: one file that opens anywhere."""
     _report(find(RUNS, run))
 
 
-@app.command(**_example("demo"))
+@app.command(**example("demo"))
 def demo(config: ConfigFile = None, data: DataRoot = None, set_: Overrides = "") -> None:
     """The whole chain with one command: train, quantize, predict, evaluate, report. On demo data unless --data is given."""
     from .tasks.quantizing import quantize as convert
@@ -238,14 +218,14 @@ def _demo_config() -> Path:
     return Path(__file__).resolve().parents[1] / "configs" / "demo.toml"
 
 
-@app.command(**_example("models --json"))
+@app.command(**example("models --json"))
 def models(as_json: AsJson = False) -> None:
     """Parameters, operations and operators of the thesis's five configurations, beside its table 4.1."""
     from .tasks.comparison import table
     from .tasks.tables import comparison
 
     rows = table()
-    _print(rows) if as_json else comparison(rows)
+    print_json(rows) if as_json else comparison(rows)
 
 
 @app.command("models-table", **_example("models-table --recipe configs/l8biome.toml --data data/38-cloud --seeds 1,2,3"))
@@ -302,6 +282,7 @@ _NO_SPACE = os.strerror(errno.ENOSPC)
 _NOT_OURS = {
     errno.ENOSPC: "no space left on the disk; what is complete is kept: free some space and give the same command again",
     errno.EDQUOT: "the disk quota is used up; what is complete is kept: free some space and give the same command again",
+    errno.EIO: "the disk or card failed, or was pulled out; what is complete is kept: check it and give the same command again",
     errno.EROFS: "the file system is read-only; choose a folder that can be written",
     errno.EACCES: "permission denied; choose a folder that you may read and write",
 }

@@ -52,12 +52,13 @@ def remove_partials(folder: Path) -> None:
     """Remove what killed processes left half-written below `folder`; what a living one writes is left alone."""
     for left in Path(folder).rglob(f".*{PARTIAL}*"):
         owner = re.search(rf"\.(\d+){re.escape(PARTIAL)}", left.name)
-        if owner and _alive(int(owner[1])):
+        if owner and alive(int(owner[1])):
             continue
         shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
 
 
-def _alive(process: int) -> bool:
+def alive(process: int) -> bool:
+    """Whether `process` runs and is another one than this."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -116,7 +116,11 @@ def _listed(root: Path) -> str:
 
 
 def environment(config: Config) -> dict[str, Any]:
-    """Versions, git commit, seed and host, for environment.json; EDGESEG_IMAGE_DIGESTS is set where a container runs the stage."""
+    """Versions, git commit, seed and host, for environment.json.
+
+    Where a container runs the stage, EDGESEG_IMAGE_DIGESTS names its image, and EDGESEG_GIT_COMMIT and EDGESEG_GIT_DIRTY tell what git said
+    outside: there is none inside.
+    """
     versions = {}
     for package in _PACKAGES:
         try:
@@ -127,8 +131,8 @@ def environment(config: Config) -> dict[str, Any]:
         "edgeseg": __version__,
         "python": sys.version.split()[0],
         "packages": versions,
-        "git_commit": _git("rev-parse", "HEAD"),
-        "git_dirty": bool(_git("status", "--porcelain")),
+        "git_commit": os.environ.get("EDGESEG_GIT_COMMIT") or _git("rev-parse", "HEAD"),
+        "git_dirty": os.environ["EDGESEG_GIT_DIRTY"] == "1" if "EDGESEG_GIT_DIRTY" in os.environ else bool(_git("status", "--porcelain")),
         "seed": config.seed,
         "host": {"system": platform.system(), "release": platform.release(), "machine": platform.machine(), "processors": os.cpu_count()},
         "image_digests": os.environ.get("EDGESEG_IMAGE_DIGESTS", ""),

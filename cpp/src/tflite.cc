@@ -94,10 +94,11 @@ bool at_least(std::string_view version, int major, int minor) {
 }
 
 void check_pair(const EdgeTpu& tpu, const std::string& tflite, const ModelFile& model) {
-  // With 2.12 the delegate struct grew; a libedgetpu built before lays out the old one, and TF Lite reads past its end.
-  if (tpu.stock() && at_least(tflite, 2, 12))
+  // With 2.10 the registration that a delegate hands over by value grew, with 2.12 the delegate itself; a libedgetpu built before lays out
+  // the old ones, and TF Lite reads past their ends: by chance a crash before 2.12, always from then on (docs/device.md).
+  if (tpu.stock() && at_least(tflite, 2, 10))
     fail(Exit::missing, "TF Lite ", tflite, " crashes with this libedgetpu (", tpu.version(),
-         "), which needs TF Lite older than 2.12; use the one that comes with edgeseg");
+         "), which needs TF Lite older than 2.10; use the one that comes with edgeseg");
   if (const auto has = tpu.runtime(); has && model.runtime_needed && *has < *model.runtime_needed)
     fail(Exit::missing, model.path.string(), ": wants Edge TPU runtime ", *model.runtime_needed, ", libedgetpu here has ", *has,
          "; upgrade libedgetpu, or compile with --min_runtime_version ", *has);

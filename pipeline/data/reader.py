@@ -29,6 +29,11 @@ def read_image(dataset: CloudDataset, part: str, patch: PatchName, bands: Sequen
     return scale_image(read_bands([dataset.band_path(part, band, patch) for band in bands]), size)
 
 
+def read_stored(dataset: CloudDataset, part: str, patch: PatchName, bands: Sequence[str] = BANDS) -> np.ndarray:
+    """The bands of a patch as stored, uint16 (side, side, bands), never turned into floats. Raises DataError as `read_image` does."""
+    return np.stack(read_bands([dataset.band_path(part, band, patch) for band in bands]), axis=-1)
+
+
 def read_mask(dataset: CloudDataset, patch: PatchName, size: int | None = None) -> np.ndarray:
     """The mask of a training patch as uint8 {0, 1} (size, size); cloud is where the file is > 0. Raises DataError as `read_image` does."""
     path = dataset.mask_path(patch)

@@ -5,6 +5,7 @@ from pathlib import Path
 from .. import __version__, files
 from ..run import Run
 from .asked import asked, banner, data, environment
+from .board import board
 from .markup import Html, join, tag
 from .quantization import edgetpu, quantization
 from .results import headline, variants
@@ -20,6 +21,7 @@ CONTENTS = (
     ("training", "Training"),
     ("threshold", "Threshold"),
     ("variants", "Variants"),
+    ("board", "On the board"),
     ("scenes", "Scenes"),
     ("quantization", "Quantization"),
     ("edgetpu", "Edge TPU check"),
@@ -51,11 +53,12 @@ def page(source: Source, colours: Colours, benchmark: Benchmark) -> str:
             tag("style", Html(CSS)),
         ]
     )
+    contents = [(anchor, text) for anchor, text in CONTENTS if anchor != "board" or source.board]
     body = join(
         [
             tag("header", tag("h1", title), tag("p", f"Report of a run of edgeseg {__version__}", class_="quiet")),
             banner(source, benchmark),
-            tag("nav", *(tag("a", text, href=f"#{anchor}") for anchor, text in CONTENTS), aria_label="Contents"),
+            tag("nav", *(tag("a", text, href=f"#{anchor}") for anchor, text in contents), aria_label="Contents"),
             tag(
                 "main",
                 headline(source),
@@ -64,6 +67,7 @@ def page(source: Source, colours: Colours, benchmark: Benchmark) -> str:
                 training(source),
                 threshold(source),
                 variants(source),
+                board(source),
                 scenes(source, colours),
                 quantization(source),
                 edgetpu(source),

@@ -63,6 +63,11 @@ class Source:
         both = (self.summary["reference"], "int8")
         return tuple(name for name in dict.fromkeys(both) if name in self.summary["variants"])
 
+    @property
+    def board(self) -> dict[str, Any] | None:
+        """The scores of what came back from the board; None where nothing has."""
+        return self.summary.get("board")
+
     def record(self, variant: str, scene: str) -> dict[str, Any] | None:
         """What `predict` kept of a scene."""
         return _read(self.run.scenes / variant / f"{scene}.json", files.read_json)

@@ -1,6 +1,7 @@
 """One line chart as inline SVG: a drawing that needs no script, prints sharply, and takes its colours from the page around it."""
 
 import math
+import sys
 from dataclasses import dataclass
 from html import escape
 
@@ -78,7 +79,7 @@ class _Axis:
         elif panel.y is None:
             low = min(low, 0.0)  # a loss is read against zero
             high = high or 1.0
-        self.low, self.high = low, high if high > low else low + 1
+        self.low, self.high = low, high if high - low >= sys.float_info.min else low + 1  # a denormal range has no ticks
         self.left, self.right = panel.x
         self.logarithmic = panel.logarithmic
 

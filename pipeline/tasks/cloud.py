@@ -19,7 +19,7 @@ from ..data.batches import Batches
 from ..data.grids import SceneGrid
 from ..data.layout import CloudDataset, open_dataset
 from ..data.names import PatchName
-from ..data.reader import patch_side, read_image
+from ..data.reader import patch_side, read_image, read_stored
 from ..data.split import split
 from ..errors import DataError
 from ..models import check_size
@@ -36,13 +36,16 @@ TRUE_COLOUR = ("red", "green", "blue")
 
 @dataclass(frozen=True)
 class Scene:
-    """A test scene: `load(row, col)` gives a patch as the network sees it, `colour(row, col)` its red, green and blue at its own size."""
+    """A test scene: `load(row, col)` gives a patch as the network sees it, `stored(row, col)` the same bands as uint16 at its own size,
+    `colour(row, col)` its red, green and blue.
+    """
 
     id: str
     rows: int
     cols: int
     side: int  # of a patch, in pixels
     load: Callable[[int, int], np.ndarray]
+    stored: Callable[[int, int], np.ndarray]
     colour: Callable[[int, int], np.ndarray]
     truth: Callable[[], np.ndarray | None]  # (h, w) labels 0 and 1; None where the scene has no mask
     mask: Path  # where the mask lies, or would lie
@@ -122,6 +125,9 @@ class Cloud:
         def load(row: int, col: int) -> np.ndarray:
             return read_image(self.dataset, "test", patch(row, col), self.bands, self.config.data.size)
 
+        def stored(row: int, col: int) -> np.ndarray:
+            return read_stored(self.dataset, "test", patch(row, col), self.bands)
+
         def colour(row: int, col: int) -> np.ndarray:
             return read_image(self.dataset, "test", patch(row, col), TRUE_COLOUR)
 
@@ -132,7 +138,7 @@ class Cloud:
 
         bands = [*dict.fromkeys((*self.bands, *TRUE_COLOUR))]
         sources = [self.dataset.band_path("test", band, each) for each in grid.patches for band in bands]
-        return Scene(grid.scene, grid.rows, grid.cols, side, load, colour, truth, mask, tuple(sources))
+        return Scene(grid.scene, grid.rows, grid.cols, side, load, stored, colour, truth, mask, tuple(sources))
 
     def check(self) -> None:
         """Raise UsageError or DataError for what would stop a training, before anything is made for it."""

@@ -1,4 +1,4 @@
-"""The stages `predict` and `evaluate`: stitched masks of whole test scenes from every variant, and their scores."""
+"""The stage `predict`: stitched masks of whole test scenes from every variant, and what was counted on the way."""
 
 import time
 from collections.abc import Sequence
@@ -10,38 +10,36 @@ import numpy as np
 from .. import files
 from ..config import Config
 from ..errors import DataError, UsageError
-from ..evaluate.scene_scorer import SceneResult, SceneScorer
-from ..evaluate.table import summary, write_csv
+from ..evaluate.scene_scorer import SceneScorer
 from ..progress import say, track
 from ..run import VARIANTS, Run, sha256
 from ..scene import images
 from ..scene.predict import predict_scene
 from ..scene.runners import Runner, open_runner
 from ..scene.stitch import Grid
-from ..scene.tflite_runner import cross_check
 from . import cloud
 
 REFERENCE = "float32"
 
 
-def predict(run: Run, config: Config, variants: Sequence[str]) -> None:
+def predict(run: Run, config: Config, variants: Sequence[str], only: Sequence[str] = ()) -> None:
     """Make masks, probabilities and pictures of every test scene with each variant, and pixel counts where the scene has a mask.
 
     Without one the scene is not unpadded: its prediction covers the whole grid of patches. A scene whose record fits the model, threshold
-    and data at hand is not made again, so that a run that was interrupted goes on.
+    and data at hand is not made again, so that a run that was interrupted goes on. `only`: the scenes of these ids, not all.
     """
     unknown = [variant for variant in variants if variant not in VARIANTS]
     if unknown:
         raise UsageError(f"variant {', '.join(unknown)}: there are {', '.join(VARIANTS)}")
     keys = {variant: {"model": sha256(run.need_variant(variant))} for variant in variants}
     files.remove_partials(run.scenes)
-    thresholds = _thresholds(run, config)
-    for scene in track(_scenes(config), "scenes"):
+    thresholds = read_thresholds(run, config)
+    for scene in track([scene for scene in _scenes(config) if not only or scene.id in only], "scenes"):
         same_data = {"data": scene.fingerprint(), "thresholds": thresholds}
         _colour(run, scene, same_data["data"])
         for variant in variants:
             key = keys[variant] | same_data
-            if _record(run, variant, scene.id).get("key") == key and all(path.exists() for path in _pictures(run, variant, scene)):
+            if read_record(run, variant, scene.id).get("key") == key and all(path.exists() for path in picture_paths(run, variant, scene)):
                 say(f"{variant} {scene.id}: already there")
                 continue
             _predict(run, variant, scene, thresholds, key)
@@ -60,18 +58,20 @@ def check_scenes(config: Config) -> None:
         scene.need_truth()
 
 
-def _thresholds(run: Run, config: Config) -> dict[str, float]:
+def read_thresholds(run: Run, config: Config) -> dict[str, float]:
+    """The thresholds that masks are scored at, by kind; masks are made at the first."""
     chosen = files.read_json(run.need(run.threshold, "train"))["value"]
     return {"validation": chosen, "fixed": config.evaluate.fixed_threshold}
 
 
-def _record(run: Run, variant: str, scene: str) -> dict[str, Any]:
+def read_record(run: Run, variant: str, scene: str) -> dict[str, Any]:
+    """What was kept of a scene; empty where there is nothing yet."""
     path = run.scenes / variant / f"{scene}.json"
     return files.read_json(path) if path.exists() else {}
 
 
-def _pictures(run: Run, variant: str, scene: cloud.Scene) -> list[Path]:
-    """What `_predict` makes beside the record; the last two compare with the mask."""
+def picture_paths(run: Run, variant: str, scene: cloud.Scene) -> list[Path]:
+    """Mask (.png, .tif) and probability, then, where the scene has a mask of its own, two pictures that compare with it."""
     ends = (".png", ".tif", "_probability.png") + (("_difference.png", "_overlay.png") if scene.mask.exists() else ())
     return [run.scenes / variant / f"{scene.id}{end}" for end in ends]
 
@@ -81,12 +81,12 @@ def _colour(run: Run, scene: cloud.Scene, data: str) -> None:
     path, record = run.scenes / "colour" / f"{scene.id}.png", run.scenes / "colour" / f"{scene.id}.json"
     if not path.exists() or not record.exists() or files.read_json(record) != {"data": data}:
         patches = (scene.colour(row, col) for row, col in scene.positions())
-        small = images.thumbnail(Grid(scene.rows, scene.cols), scene.side, patches, _shape(scene, scene.truth()))
+        small = images.thumbnail(Grid(scene.rows, scene.cols), scene.side, patches, mask_shape(scene, scene.truth()))
         images.write_png(path, images.composite(small))
         files.write_json(record, {"data": data})
 
 
-def _shape(scene: cloud.Scene, truth: np.ndarray | None) -> tuple[int, int]:
+def mask_shape(scene: cloud.Scene, truth: np.ndarray | None) -> tuple[int, int]:
     """(h, w) of the scene's prediction."""
     return (scene.rows * scene.side, scene.cols * scene.side) if truth is None else truth.shape
 
@@ -94,7 +94,7 @@ def _shape(scene: cloud.Scene, truth: np.ndarray | None) -> tuple[int, int]:
 def _predict(run: Run, variant: str, scene: cloud.Scene, thresholds: dict[str, float], key: dict[str, Any]) -> None:
     """One scene with one variant: everything it makes is there before its record is."""
     truth = scene.truth()
-    shape = _shape(scene, truth)
+    shape = mask_shape(scene, truth)
     mask, probability = np.empty(shape, np.uint8), np.empty(shape, np.uint8)
     scorer, timed = SceneScorer(scene.id, thresholds, cloud.POSITIVE), _Timed(open_runner(run.variant(variant)))
     for band in predict_scene(timed, Grid(scene.rows, scene.cols), scene.load, scene.side, shape):
@@ -102,26 +102,31 @@ def _predict(run: Run, variant: str, scene: cloud.Scene, thresholds: dict[str, f
             scorer.add(truth[band.rows], band.values)
         mask[band.rows] = band.values[..., 0] >= np.float32(thresholds["validation"])
         probability[band.rows] = images.probability_image(band.values[..., 0])
-    png, tiff, probabilities, *compared = _pictures(run, variant, scene)
+    png, tiff, probabilities, *compared = picture_paths(run, variant, scene)
     images.write_png(png, images.mask_image(mask))
     images.write_tiff(tiff, images.mask_image(mask))
     images.write_png(probabilities, probability)
     record = {"key": key, "scene": scene.id, "height": shape[0], "width": shape[1], "patches": timed.patches}
     record["milliseconds_per_patch"] = round(1000 * timed.seconds / timed.patches, 3)
     if truth is not None:
-        _compare(run, scene, truth, mask, *compared)
+        write_comparison(run, scene, truth, mask, *compared)
         result = scorer.result()
         record |= {"thresholds": result.thresholds, "confusions": {kind: counts.tolist() for kind, counts in result.confusions.items()}}
     files.write_json(run.scenes / variant / f"{scene.id}.json", record)
     say(f"{variant} {scene.id}: {timed.patches} patches, {record['milliseconds_per_patch']:.1f} ms each")
 
 
-def _compare(run: Run, scene: cloud.Scene, truth: np.ndarray, mask: np.ndarray, difference: Path, overlay: Path) -> None:
+def write_comparison(run: Run, scene: cloud.Scene, truth: np.ndarray, mask: np.ndarray, difference: Path, overlay: Path) -> None:
     """Pictures of truth and prediction."""
     images.write_png(difference, images.shrink_difference(truth, mask))
     colour = images.read_png(run.scenes / "colour" / f"{scene.id}.png")
     small = [images.shrink(images.mask_image(one)) >= 128 for one in (truth, mask)]
     images.write_png(overlay, images.overlay(colour, *small))
+
+
+def host_time(run: Run, variant: str, scenes: Sequence[str]) -> float:
+    """Milliseconds a patch on the machine that predicted: the median over `scenes`."""
+    return float(np.median([read_record(run, variant, scene)["milliseconds_per_patch"] for scene in scenes]))
 
 
 class _Timed:
@@ -137,39 +142,3 @@ class _Timed:
         self.seconds += time.perf_counter() - started
         self.patches += len(batch)
         return result
-
-
-def evaluate(run: Run, config: Config) -> dict[str, Any]:
-    """Score what `predict` made: a CSV a variant and summary.json; predicts first what is missing or out of date."""
-    variants = VARIANTS
-    check_scenes(config)
-    predict(run, config, variants)
-    task = cloud.Cloud(config)
-    scenes = task.scenes()
-    results = {variant: [_result(_record(run, variant, scene.id)) for scene in scenes] for variant in variants}
-    for variant, rows in results.items():
-        write_csv(run.evaluation / f"{variant}.csv", rows)
-    whole = summary(results, REFERENCE) | {"data": task.describe(), "host": _host(run, variants, scenes)}
-    count = config.evaluate.cross_check
-    if count:
-        whole["cross_check"] = cross_check(run.variant("int8"), np.stack(_first_patches(scenes, count)))
-    files.write_json(run.summary, whole)
-    return whole
-
-
-def _result(record: dict[str, Any]) -> SceneResult:
-    return SceneResult(record["scene"], record["thresholds"], {kind: np.array(counts) for kind, counts in record["confusions"].items()})
-
-
-def _host(run: Run, variants: Sequence[str], scenes: Sequence[cloud.Scene]) -> dict[str, float]:
-    """Milliseconds a patch on this machine, by variant: the median over the scenes."""
-    return {
-        variant: float(np.median([_record(run, variant, scene.id)["milliseconds_per_patch"] for scene in scenes])) for variant in variants
-    }
-
-
-def _first_patches(scenes: Sequence[cloud.Scene], count: int) -> list[np.ndarray]:
-    """`count` patches from the middle of the first scene: its rim is empty."""
-    positions = list(scenes[0].positions())
-    middle = max(0, (len(positions) - count) // 2)
-    return [scenes[0].load(row, col) for row, col in positions[middle : middle + count]]

@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.table import Table
 
-from ..evaluate.table import render
+from ..evaluate.table import AVERAGES, render
 from ..progress import console
 from ..quantize.analyze import Analysis
 
@@ -23,6 +23,24 @@ def scores(whole: Mapping[str, Any]) -> None:
             f"int8 in LiteRT and in TensorFlow's interpreter: at most {check['largest']} {check['unit']} apart, "
             f"{100 * check['differing']:.2f} % of {check['values']} values differ"
         )
+    if "board" in whole:
+        board(whole["board"])
+
+
+def board(section: Mapping[str, Any]) -> None:
+    """float32 and int8 on the host and the board's masks, on the scenes that the board has run."""
+    kind = section["kind"]
+    averages = Table("", "macro Jaccard", "micro Jaccard", "ms a patch", title=f"On the board: {len(section['scenes'])} scene(s), percent")
+    for name, table in section["variants"].items():
+        values = [f"{100 * table[kind][average]['jaccard']:.2f}" for average in AVERAGES]
+        averages.add_row(name, *values, f"{section['milliseconds'][name]:.1f}")
+    scenes = Table("scene", *section["variants"], "pixels unlike int8", "device", title="Jaccard of every scene in percent")
+    scenes.columns[0].overflow = "fold"  # scenes differ at the end of their ids
+    for scene in section["scenes"]:
+        found = [f"{100 * table[kind]['scenes'][scene]['jaccard']:.2f}" for table in section["variants"].values()]
+        apart = section["agreement"][scene]
+        scenes.add_row(scene, *found, f"{apart['differing']} of {apart['pixels']}", section["timing"][scene]["device"])
+    console.print(averages, scenes)
 
 
 def analysis(result: Analysis) -> None:

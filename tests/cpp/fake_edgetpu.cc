@@ -35,6 +35,13 @@ std::string setting(const std::string& name) {
 }
 int number(const std::string& name) { return std::atoi(setting(name).c_str()); }
 
+// What lies behind the delegate is no address: a TF Lite whose struct has one member more (from 2.12 on) crashes on it.
+struct Guarded {
+  TfLiteDelegate delegate{};
+  const void* behind[4] = {kNowhere, kNowhere, kNowhere, kNowhere};
+  static inline void* const kNowhere = reinterpret_cast<void*>(0xdeadULL << 48);
+};
+
 [[noreturn]] void broken(const char* what) {
   std::fprintf(stderr, "fake_edgetpu: %s\n", what);
   std::abort();
@@ -128,7 +135,7 @@ __attribute__((visibility("default"))) TfLiteDelegate* edgetpu_create_delegate(i
   if (!setting("refuse").empty()) return nullptr;
   if (delegates != 0) broken("the device was opened twice");
   ++delegates;
-  auto* delegate = new TfLiteDelegate{};
+  auto* delegate = &(new Guarded{})->delegate;
   delegate->Prepare = prepare_delegate;
   delegate->flags = kTfLiteDelegateFlagsAllowDynamicTensors;  // as libedgetpu does: without it TF Lite refuses the unknown operator first
   return delegate;
@@ -137,7 +144,17 @@ __attribute__((visibility("default"))) TfLiteDelegate* edgetpu_create_delegate(i
 __attribute__((visibility("default"))) void edgetpu_free_delegate(TfLiteDelegate* delegate) {
   if (kernels != 0) broken("the delegate was freed before the interpreter that uses it");
   --delegates;
-  delete delegate;
+  delete reinterpret_cast<Guarded*>(delegate);
+}
+
+// The same through the functions by which TF Lite's Python package loads a delegate. NULL may be given back: that is how it reports a refusal.
+__attribute__((visibility("default"))) TfLiteDelegate* tflite_plugin_create_delegate(char** keys, char** values, size_t count,
+                                                                                     void (*)(const char*)) {
+  const bool first = count == 1 && std::strcmp(keys[0], "device") == 0 && std::strcmp(values[0], "usb:0") == 0;
+  return first ? edgetpu_create_delegate(1, nullptr, nullptr, 0) : nullptr;
+}
+__attribute__((visibility("default"))) void tflite_plugin_destroy_delegate(TfLiteDelegate* delegate) {
+  if (delegate != nullptr) edgetpu_free_delegate(delegate);
 }
 
 __attribute__((visibility("default"))) const char* edgetpu_version() {

@@ -72,14 +72,14 @@ def test_what_is_missing_is_one_line_and_exit_4(native, command, tmp_path, fake,
 
 
 def test_pairs_that_are_known_to_crash_are_refused_before(native, command, tmp_path):
-    """The same TF Lite with "2.12." for a version text: as new as the layout of delegates that libedgetpu 16 does not know."""
+    """The same TF Lite with "2.10." for a version text: the first whose registrations libedgetpu 16 does not know."""
     newer = tmp_path / "newer"
     shutil.copytree(native.folder, newer, ignore=shutil.ignore_patterns("CMakeFiles", "tests"))
     library = newer / "libtensorflowlite_c.so"
-    library.write_bytes(library.read_bytes().replace(b"2.9.0\x00", b"2.12.\x00"))
+    library.write_bytes(library.read_bytes().replace(b"2.9.0\x00", b"2.10.\x00"))
     programs = Programs(newer, native.tests)
     done = programs.run(*command, fake="")
-    assert done.returncode == 4 and "TF Lite 2.12. crashes with this libedgetpu" in done.stderr
+    assert done.returncode == 4 and "TF Lite 2.10. crashes with this libedgetpu" in done.stderr
     done = programs.run(*command, fake="version=BuildLabel(COMPILER=12.2.0)/ RuntimeVersion(14)")
     assert done.returncode == 0, done.stderr
 

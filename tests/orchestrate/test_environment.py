@@ -37,7 +37,7 @@ def installs(monkeypatch):
         (folder / "bin").mkdir(parents=True)
         (folder / "bin" / "python").symlink_to(sys.executable)
 
-    def install(root, python):
+    def install(root, python, locks):
         calls.append(python)
         return answers[-1]
 
@@ -47,8 +47,8 @@ def installs(monkeypatch):
     return calls_and_answers
 
 
-def bootstrap(folder, path="/usr/bin:/bin", **environ):
-    command = ["sh", str(folder / "orchestrate" / "bootstrap.sh")]
+def bootstrap(folder, path="/usr/bin:/bin", which="trainer", **environ):
+    command = ["sh", str(folder / "orchestrate" / "bootstrap.sh"), *which.split()]
     return subprocess.run(command, env={"PATH": path, "HOME": str(folder)} | environ, capture_output=True, text=True)
 
 
@@ -70,6 +70,38 @@ def test_made_once(checkout, installs):
     assert bootstrap(checkout, str(tools_without_python(checkout))).returncode == 0  # the stamp is the one that the script looks for
 
 
+def test_the_front_door_has_one_of_its_own(checkout, installs):
+    (checkout / "docker" / "front").mkdir()
+    (checkout / "docker" / "front" / "requirements.txt").write_text("front\n")
+    digest = hashlib.sha256(b"front\n").hexdigest()
+    assert environment.make(checkout, digest, environment.FRONT) == 0
+    assert (checkout / ".cache" / "front" / "bin" / "python").exists() and not (checkout / ".venv").exists()
+    tools = str(tools_without_python(checkout))
+    assert bootstrap(checkout, tools, "front").returncode == 0
+    (checkout / "docker" / "front" / "requirements.txt").write_text("another\n")
+    result = bootstrap(checkout, tools, "front")
+    assert result.returncode == 4 and "3.9 or newer" in result.stderr
+
+
+def test_a_python_is_found_without_making_anything(checkout):
+    tools = tools_without_python(checkout)
+    assert bootstrap(checkout, str(tools), "trainer find").stdout == ""
+    wrapper(tools / "python3", f'exec "{sys.executable}" "$@"')
+    assert bootstrap(checkout, str(tools), "front find").stdout == f"{tools}/python3\n"
+    assert not (checkout / ".cache").exists()
+
+
+def test_a_link_is_never_followed_to_empty_what_it_leads_to(checkout, installs, capsys):
+    """It happened: a link to a shared environment, without our stamp, was emptied."""
+    others = checkout / "others"
+    (others / "bin").mkdir(parents=True)
+    (others / "bin" / "python").touch()
+    (checkout / ".venv").symlink_to(others)
+    assert environment.make(checkout, DIGEST) == 4
+    assert (others / "bin" / "python").exists() and installs[0] == []
+    assert "is a link to" in capsys.readouterr().err
+
+
 def test_made_anew_when_the_lock_changed(checkout, installs):
     calls, _ = installs
     environment.make(checkout, DIGEST)
@@ -86,7 +118,7 @@ def test_no_stamp_when_the_installer_fails_or_is_killed(checkout, installs, monk
     assert environment.make(checkout, "another") == 4
     assert not (checkout / ".venv" / "edgeseg.stamp").exists()
 
-    def killed(root, python):
+    def killed(root, python, locks):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
@@ -109,7 +141,7 @@ def test_two_at_once(checkout):
     program = (
         "import sys, time; sys.path.insert(0, 'orchestrate'); import environment as e; from pathlib import Path\n"
         "def create(folder, **options): (folder / 'bin').mkdir(parents=True); (folder / 'bin' / 'python').touch()\n"
-        "def install(root, python): time.sleep(0.5); print('installed'); return 0\n"
+        "def install(root, python, locks): time.sleep(0.5); print('installed'); return 0\n"
         "e.venv.create, e.install = create, install\n"
         "sys.exit(e.make(Path('.'), 'digest'))\n"
     )

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from orchestrate.errors import MissingTool
 from orchestrate.local import LocalEngine
 from orchestrate.stage import Stage
 
@@ -44,6 +43,8 @@ def root(tmp_path):
     python = tmp_path / ".venv" / "bin" / "python"
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     python.chmod(0o755)
+    (tmp_path / "orchestrate").mkdir()
+    (tmp_path / "orchestrate" / "bootstrap.sh").write_text('exit "${FAKE_BOOTSTRAP:-0}"\n')
     (tmp_path / "sleeper.py").write_text(SLEEPER)
     return tmp_path
 
@@ -54,9 +55,10 @@ def test_exit_codes(root, program, code):
     assert LocalEngine(root).run(Stage((), module="ends")) == code
 
 
-def test_no_environment_yet(tmp_path):
-    with pytest.raises(MissingTool, match="make setup"):
-        LocalEngine(tmp_path)
+def test_an_environment_that_cannot_be_made_ends_it(root, monkeypatch):
+    """bootstrap.sh has said why; its exit code is the answer, and the stage is not started."""
+    monkeypatch.setenv("FAKE_BOOTSTRAP", "4")
+    assert LocalEngine(root).run(Stage((), module="ends")) == 4
 
 
 def test_an_interrupt_of_this_process_alone_reaches_the_stage(root):

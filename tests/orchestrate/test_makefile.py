@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TARGETS = ["setup", "demo", "data", "train", "quantize", "predict", "evaluate", "report", "models", "test", "lint", "bench",
-           "lock", "clean"]  # fmt: skip
+TARGETS = ["setup", "demo", "data", "train", "quantize", "bundle", "predict", "evaluate", "report", "models", "test", "lint", "smoke",
+           "bench", "images", "doctor", "lock", "clean"]  # fmt: skip
 
 
 @pytest.fixture
@@ -68,6 +68,12 @@ def test_wrong_variables_are_refused_before_anything_starts(checkout, arguments,
 
 def test_a_wrong_value_from_the_environment_is_refused_too(checkout):
     assert make(checkout, "train", ENGINE="bad").returncode == 2
+
+
+def test_a_shell_in_an_image(checkout):
+    result = make(checkout, "shell-device-builder", "ENGINE=docker")
+    assert (result.returncode, result.stdout.splitlines()[0]) == (0, "task=shell"), result.stderr
+    assert make(checkout, "shell-trainer", "RUN=x").returncode == 2
 
 
 def test_values_arrive_as_they_were_typed(checkout):

@@ -27,6 +27,9 @@ STAGES = [
     "edgetpu inspect",
     "edgetpu compare",
     "edgetpu compile",
+    "board pack",
+    "board golden",
+    "board take",
 ]
 
 
@@ -52,7 +55,7 @@ def test_every_stage_has_help_with_an_example(stage, tmp_path):
     assert "Example" in done.stdout
 
 
-@pytest.mark.parametrize("group", ["", "data", "edgetpu"])
+@pytest.mark.parametrize("group", ["", "data", "edgetpu", "board"])
 def test_every_group_has_an_example(group, tmp_path):
     assert "Example: python -m pipeline" in pipeline(f"{group} --help", tmp_path).stdout
 

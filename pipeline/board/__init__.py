@@ -1,0 +1,1 @@
+"""Scenes as the board's programs take them, and what comes back from the board."""
