@@ -228,7 +228,7 @@ def models(as_json: AsJson = False) -> None:
     print_json(rows) if as_json else comparison(rows)
 
 
-@app.command("models-table", **_example("models-table --recipe configs/l8biome.toml --data data/38-cloud --seeds 1,2,3"))
+@app.command("models-table", **example("models-table --recipe configs/l8biome.toml --data data/38-cloud --seeds 1,2,3"))
 def models_table(
     network: Annotated[
         list[str] | None, typer.Option(help="A configuration of configs/, or a TOML file; may be repeated. Default: edge and baselines.")
@@ -251,12 +251,12 @@ def models_table(
     if recipe is not None:
         from .tasks.predicting import check_scenes
 
-        chosen = _with_data(load(recipe, set_), data)
+        chosen = with_data(load(recipe, set_), data)
         check_scenes(chosen)  # before hours are spent
     result: dict[str, Any] = {"rows": family.table(networks)}
     if chosen is not None:
         result = family.train_all(result["rows"], networks, chosen, numbers, out)
-    _print(result) if as_json else show(result)
+    print_json(result) if as_json else show(result)
 
 
 def main() -> None:

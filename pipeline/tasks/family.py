@@ -55,7 +55,7 @@ def wanted(network: Config, recipe: Config, seed: int) -> Config:
 
 def trained(folder: Path, config: Config) -> dict[str, Any]:
     """Train, quantize and score `config` in a run below `folder`, or go on with the one that is there; its run and scores (0..1)."""
-    from .predicting import evaluate
+    from .evaluating import evaluate
     from .quantizing import quantize
     from .training import train
 
