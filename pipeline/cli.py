@@ -253,7 +253,7 @@ def models_table(
 
         chosen = with_data(load(recipe, set_), data)
         check_scenes(chosen)  # before hours are spent
-    result: dict[str, Any] = {"rows": family.table(networks)}
+    result = {"rows": family.table(networks)}
     if chosen is not None:
         result = family.train_all(result["rows"], networks, chosen, numbers, out)
     print_json(result) if as_json else show(result)
