@@ -15,6 +15,7 @@ TAKES_predict  := RUN DATA ENGINE
 TAKES_evaluate := RUN DATA ENGINE
 TAKES_report   := RUN ENGINE
 TAKES_models   := ENGINE
+TAKES_models-table := CONFIG DATA SET ENGINE
 TAKES_test     := ENGINE
 TAKES_lint     := ENGINE
 TAKES_smoke    := ENGINE
@@ -41,7 +42,7 @@ export EDGESEG_DATASET = $(DATASET)
 export EDGESEG_TARGET = $(TARGET)
 INVOKE = @sh orchestrate/invoke.sh
 
-.PHONY: help setup demo data train quantize compile build-device bundle predict evaluate report models test lint smoke bench images doctor \
+.PHONY: help setup demo data train quantize compile build-device bundle predict evaluate report models models-table test lint smoke bench images doctor \
         lock clean
 
 help: ## list the targets and variables (the default)
@@ -70,6 +71,8 @@ report: ## write report.html of a run
 	$(INVOKE) report
 models: ## compare parameters, operations and operators with the published figures
 	$(INVOKE) models
+models-table: ## put networks side by side; with CONFIG as recipe also trained and scored
+	$(INVOKE) models-table
 test: ## run all tests, the quick ones first
 	$(INVOKE) test
 lint: ## check style, file sizes, paths and Dockerfiles

@@ -228,6 +228,37 @@ def models(as_json: AsJson = False) -> None:
     print_json(rows) if as_json else comparison(rows)
 
 
+@app.command("models-table", **example("models-table --recipe configs/l8biome.toml --data data/38-cloud --seeds 1,2,3"))
+def models_table(
+    network: Annotated[
+        list[str] | None, typer.Option(help="A configuration of configs/, or a TOML file; may be repeated. Default: edge and baselines.")
+    ] = None,
+    recipe: Annotated[Path | None, typer.Option(help="Train every network as this TOML file says; only its [model] is not used.")] = None,
+    data: DataRoot = None,
+    seeds: Annotated[str, typer.Option(help="One training for each of these seeds, with --recipe.")] = "1,2,3",
+    set_: Annotated[str, typer.Option("--set", help='Changes to the recipe, such as "train.epochs=3".')] = "",
+    out: Annotated[Path, typer.Option(help="Folder of the trainings and of table.json.")] = RUNS / "models-table",
+    as_json: AsJson = False,
+) -> None:
+    """Networks side by side: work, memory and time; with --recipe also masks, in float and int8. Goes on where it was stopped."""
+    from .tasks import family
+    from .tasks.tables import family as show
+
+    if recipe is None and (data is not None or set_):
+        raise UsageError("--data and --set are for trainings: say with --recipe how to train (hours, for all networks)")
+    numbers, chosen = family.seeds_of(seeds), None
+    networks = network or family.NETWORKS
+    if recipe is not None:
+        from .tasks.predicting import check_scenes
+
+        chosen = with_data(load(recipe, set_), data)
+        check_scenes(chosen)  # before hours are spent
+    result = {"rows": family.table(networks)}
+    if chosen is not None:
+        result = family.train_all(result["rows"], networks, chosen, numbers, out)
+    print_json(result) if as_json else show(result)
+
+
 def main() -> None:
     """Run a command; every known error is one message and its exit code (docs/architecture.md)."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's notes on its build are not the user's business

@@ -56,12 +56,13 @@ class AugmentConfig(Section):
 class ModelConfig(Section):
     """Which network, how wide, and how it learns about quantization."""
 
-    name: Literal["simple", "early", "improved", "cloudnet"] = "early"
-    filters: int = Field(32, ge=4, le=512)  # of the first encoder level
+    name: Literal["simple", "early", "improved", "cloudnet", "edge"] = "early"
+    filters: int = Field(32, ge=4, le=512)  # of the first encoder level; of `edge`: at a quarter of the side
+    depth: int = Field(2, ge=1, le=8)  # `edge`: convolutions a level, from a quarter of the side on down
     qat: Literal["none", "annotate-conv", "full"] = "full"
     # 0.99, the Keras default, leaves the moving statistics behind a short training: see docs/training.md
     bn_momentum: float = Field(0.9, gt=0, lt=1)
-    dropout: float = Field(0.15, ge=0, lt=1)  # bottleneck of `improved` and `cloudnet` (Cloud-Net, arXiv 1901.10077)
+    dropout: float = Field(0.15, ge=0, lt=1)  # bottleneck of `improved`, `cloudnet` and `edge` (Cloud-Net, arXiv 1901.10077)
 
 
 class TrainConfig(Section):

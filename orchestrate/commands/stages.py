@@ -106,6 +106,14 @@ def models(context, engine=ENGINE):
     start(engine, Stage(("models",)))
 
 
+@task
+def models_table(context, config=CONFIG, data=DATA, set=SET, engine=ENGINE):
+    """Put networks side by side; with a config as recipe, every one trained and scored with three seeds (hours)."""
+    config, data = path(config), path(data)
+    arguments = ("models-table", *options(recipe=config, data=data, set=set))
+    start(engine, Stage(arguments, reads=_seen(config, data, set) if config else (), writes=(RUNS, ROOT / "data")))
+
+
 def _kaggle() -> None:
     """Kaggle's credentials from ~/.kaggle into the environment, which a container gets: it does not see that folder."""
     file = Path.home() / ".kaggle" / "kaggle.json"

@@ -8,7 +8,7 @@ from ..errors import UsageError
 if TYPE_CHECKING:  # TensorFlow takes seconds to import; names and depths are needed without it
     import tensorflow as tf
 
-DEPTH = {"simple": 1, "early": 3, "improved": 4, "cloudnet": 5}  # how often the side is halved
+DEPTH = {"simple": 1, "early": 3, "improved": 4, "cloudnet": 5, "edge": 4}  # how often the side is halved
 
 
 def check_size(name: str, size: int) -> None:
@@ -26,7 +26,7 @@ def build(config: ModelConfig, size: int, bands: int, classes: int = 1, batch: i
     Raises UsageError where `size` is not divisible by 2 ** depth.
     """
     check_size(config.name, size)
-    from . import cloudnet, early, improved, simple
+    from . import cloudnet, early, edge, improved, simple
 
-    networks = {"simple": simple.network, "early": early.network, "improved": improved.network, "cloudnet": cloudnet.network}
-    return networks[config.name](config, size, bands, classes, batch)
+    networks = {"simple": simple, "early": early, "improved": improved, "cloudnet": cloudnet, "edge": edge}
+    return networks[config.name].network(config, size, bands, classes, batch)

@@ -30,10 +30,12 @@ def _operations(layer: tf.keras.layers.Layer, folded: bool) -> int:
     if isinstance(layer, keras.InputLayer):
         return 0
     values = int(np.prod(layer.output_shape[1:]))
+    sigmoid = 64 * values if getattr(layer, "activation", None) in (tf.keras.activations.sigmoid, tf.keras.activations.softmax) else 0
     if isinstance(layer, keras.Conv2DTranspose):  # each input pixel meets the whole kernel once
-        return 2 * int(np.prod(layer.input_shape[1:3])) * int(np.prod(layer.kernel.shape))
+        return 2 * int(np.prod(layer.input_shape[1:3])) * int(np.prod(layer.kernel.shape)) + sigmoid
+    if isinstance(layer, keras.DepthwiseConv2D):
+        return 2 * int(np.prod(layer.output_shape[1:3])) * int(np.prod(layer.depthwise_kernel.shape)) + values
     if isinstance(layer, keras.Conv2D):
-        sigmoid = 64 * values if layer.activation in (tf.keras.activations.sigmoid, tf.keras.activations.softmax) else 0
         return 2 * int(np.prod(layer.output_shape[1:3])) * int(np.prod(layer.kernel.shape)) + values + sigmoid
     if isinstance(layer, keras.MaxPooling2D):
         return values * int(np.prod(layer.pool_size))

@@ -13,6 +13,7 @@ import tensorflow_model_optimization as tfmot
 
 keras_quantization = tfmot.quantization.keras
 Layer = tf.keras.layers.Layer
+CONVOLUTIONS = (tf.keras.layers.Conv2D, tf.keras.layers.DepthwiseConv2D)  # the second is no subclass of the first
 
 
 def quantization_aware(model: tf.keras.Model, how: str) -> tf.keras.Model:
@@ -47,7 +48,7 @@ def _outside_patterns(model: tf.keras.Model) -> set[str]:
     apart: set[str] = set()
     for layer in model.layers:
         before = _before(layer)
-        if isinstance(layer, tf.keras.layers.BatchNormalization) and not isinstance(before, tf.keras.layers.Conv2D):
+        if isinstance(layer, tf.keras.layers.BatchNormalization) and not isinstance(before, CONVOLUTIONS):
             apart |= {layer.name, before.name}
             if isinstance(before, tf.keras.layers.Dropout):
                 apart.add(_before(before).name)

@@ -96,14 +96,14 @@ def _source(network: tf.keras.Model, graph: Subgraph, operator: Operator, layers
     layer = network.get_layer(layers[operator.index])
     if operator.name == "MUL":  # half a batch norm: what comes before it, scaled
         return layer.input
-    if operator.name == "CONV_2D" and layer is network.layers[-1] and operator.outputs[0] not in graph.outputs:
+    if operator.name in ("CONV_2D", "TRANSPOSE_CONV") and layer is network.layers[-1] and operator.outputs[0] not in graph.outputs:
         return _without_activation(layer)
     return layer.output
 
 
 def _without_activation(layer: tf.keras.layers.Conv2D) -> Any:
     """The head's values before its sigmoid or softmax, which TF Lite computes in an operator of its own."""
-    linear = tf.keras.layers.Conv2D.from_config(layer.get_config() | {"activation": "linear", "name": f"{layer.name}_linear"})
+    linear = type(layer).from_config(layer.get_config() | {"activation": "linear", "name": f"{layer.name}_linear"})
     output = linear(layer.input)
     linear.set_weights(layer.get_weights())
     return output

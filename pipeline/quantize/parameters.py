@@ -9,7 +9,7 @@ import tensorflow as tf
 from ..edgetpu.model import Operator, Subgraph
 from . import arithmetic
 
-CONVOLUTIONS = {"CONV_2D", "TRANSPOSE_CONV"}
+CONVOLUTIONS = {"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV"}
 
 
 @dataclass(frozen=True)
@@ -54,18 +54,19 @@ def _weights(
     transposed = operator.name == "TRANSPOSE_CONV"  # its inputs are (output shape, kernel, image, bias)
     image, kernel, bias = (operator.inputs[i] for i in ((2, 1, 3) if transposed else (0, 1, 2)))
     layer, folded = _convolution(network, layers[operator.index])
-    multiplier, offset = _fold(folded, layer.filters)
-    real = layer.kernel.numpy()  # (kh, kw, in, out), transposed (kh, kw, out, in); the file has (out, kh, kw, in)
-    real = np.transpose(real, (2, 0, 1, 3)) if transposed else np.transpose(real, (3, 0, 1, 2))
+    real, found = _kernel(layer), interpreter.get_tensor(kernel)
+    if operator.name == "DEPTHWISE_CONV_2D":
+        found = np.moveaxis(found, 3, 0)  # the file has (1, kh, kw, out)
+    multiplier, offset = _fold(folded, len(real))
     real = real * multiplier[:, None, None, None]
-    real_bias = layer.bias.numpy() * multiplier + offset
+    real_bias = (layer.bias.numpy() if layer.use_bias else 0) * multiplier + offset
     scale = details[kernel]["scales"].astype(np.float64)
-    off = np.abs(interpreter.get_tensor(kernel) * scale.reshape(-1, 1, 1, 1) - real)
+    off = np.abs(found * scale.reshape(-1, 1, 1, 1) - real)
     bias_scale = details[bias]["scales"].astype(np.float64)
     expected = arithmetic.bias_scale(float(graph.tensors[image].scale), scale)
     return Weights(
         layer.name,
-        layer.filters,
+        len(real),
         float(scale.min()),
         float(scale.max()),
         float(off.max()),
@@ -75,10 +76,18 @@ def _weights(
     )
 
 
+def _kernel(layer: Any) -> np.ndarray:
+    """A convolution's kernel with its output channels in front; the other axes as the file has them."""
+    if isinstance(layer, tf.keras.layers.DepthwiseConv2D):  # (kh, kw, in, 1)
+        return np.transpose(layer.depthwise_kernel.numpy(), (2, 3, 0, 1))
+    transposed = isinstance(layer, tf.keras.layers.Conv2DTranspose)  # (kh, kw, out, in), else (kh, kw, in, out)
+    return np.transpose(layer.kernel.numpy(), (2, 0, 1, 3) if transposed else (3, 0, 1, 2))
+
+
 def _convolution(network: tf.keras.Model, name: str) -> tuple[Any, Any]:
     """The convolution that ends in layer `name`, and the batch norm that was folded into it, if any."""
     layer, folded = network.get_layer(name), None
-    while not isinstance(layer, tf.keras.layers.Conv2D):
+    while not isinstance(layer, (tf.keras.layers.Conv2D, tf.keras.layers.DepthwiseConv2D)):
         if isinstance(layer, tf.keras.layers.BatchNormalization):
             folded = layer
         layer = layer.inbound_nodes[0].inbound_layers

@@ -122,3 +122,32 @@ def comparison(rows: Sequence[Mapping[str, Any]]) -> None:
             beside(f"{row['bytes_annotate_conv'] / 2**20:.2f}", known.get("file_mib")),
         )
     console.print(table)
+
+
+def family(result: Mapping[str, Any]) -> None:
+    """What each network is; where it was trained, mean Jaccard over the seeds and the lowest and highest of them."""
+    table = Table("network", "parameters", "operations (10^9)", "on chip (KiB)", "off chip", "largest activation (KiB)", "maps", "ms here")
+    for row in result["rows"]:
+        low, high = row["on_chip_bytes"]
+        table.add_row(
+            row["network"],
+            f"{row['parameters'] / 1e6:.3f} M",
+            f"{row['operations'] / 1e9:.3f}",
+            f"{low / 1024:.0f} .. {high / 1024:.0f}",
+            str(row["off_chip_bytes"][1]),
+            f"{row['largest_activation_bytes'] / 1024:.0f}",
+            f"{row['maps']} of {row['operators']}",
+            f"{row['milliseconds']:.2f}",
+        )
+    console.print(table)
+    if "recipe" not in result:
+        return
+    table = Table("network", "seeds", title="Jaccard in percent: mean (lowest .. highest)")
+    columns = [(average, variant) for average in ("macro", "micro") for variant in ("float32", "int8")]
+    for average, variant in columns:
+        table.add_column(f"{average} {variant}", justify="right")
+    for row in result["rows"]:
+        cells = [row["scores"][variant][average] for average, variant in columns]
+        shown = [f"{100 * cell['mean']:.2f} ({100 * cell['lowest']:.2f} .. {100 * cell['highest']:.2f})" for cell in cells]
+        table.add_row(row["network"], str(len(row["trainings"])), *shown)
+    console.print(table)

@@ -134,11 +134,11 @@ def printed(model, int8):
     return float(value) * {"G": 1e9, "M": 1e6, "k": 1e3, "": 1}[unit]
 
 rows = []
-for name in ("early", "improved"):
+for name in ("early", "improved", "edge"):
     plain = build(ModelConfig(name=name, filters=8), 32, 4, batch=1)
-    for how in ("folded", "annotate-conv"):
+    for how in ("folded", "full") if name == "edge" else ("folded", "annotate-conv"):
         model = plain if how == "folded" else quantization_aware(plain, how)
-        rows.append([name, how, printed(model, how != "folded"), cost(plain, folded=how == "folded").operations])
+        rows.append([name, how, printed(model, how != "folded"), cost(plain, folded=how != "annotate-conv").operations])
 print(json.dumps(rows))
 """
 
@@ -150,6 +150,6 @@ def test_operations_are_those_that_the_converter_counts():
     done = subprocess.run([sys.executable, "-c", COUNT], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     rows = json.loads(re.findall(r"^\[\[.*$", done.stdout, re.M)[-1])
-    assert len(rows) == 4
+    assert len(rows) == 6
     for name, how, converter, counted in rows:
         assert counted == pytest.approx(converter, rel=1e-3), (name, how)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TARGETS = ["setup", "demo", "data", "train", "quantize", "bundle", "predict", "evaluate", "report", "models", "test", "lint", "smoke",
-           "bench", "images", "doctor", "lock", "clean"]  # fmt: skip
+TARGETS = ["setup", "demo", "data", "train", "quantize", "bundle", "predict", "evaluate", "report", "models", "models-table", "test",
+           "lint", "smoke", "bench", "images", "doctor", "lock", "clean"]  # fmt: skip
 
 
 @pytest.fixture

@@ -64,6 +64,7 @@ def test_options_and_environment_become_the_stages_arguments(checkout):
         (["evaluate"], ["evaluate"]),
         (["report", "--run", "one"], ["report", "--run", "one"]),
         (["models"], ["models"]),
+        (["models-table"], ["models-table"]),
     ],
 )  # fmt: skip
 def test_each_stage(checkout, typed, expected):

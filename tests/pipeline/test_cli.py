@@ -19,6 +19,7 @@ STAGES = [
     "report",
     "demo",
     "models",
+    "models-table",
     "data check",
     "data fetch",
     "data demo",

@@ -37,7 +37,7 @@ def test_dump_and_load_are_inverse(tmp_path):
         ("trian.epochs=3", "did you mean 'train'?"),
         ("train.epochs=0", "greater than or equal to 1"),
         ("train.epochs=many", "valid integer"),
-        ("model.name=unet", "'simple', 'early', 'improved' or 'cloudnet'"),
+        ("model.name=unet", "'simple', 'early', 'improved', 'cloudnet' or 'edge'"),
         ("train.loss=mse", "'soft-jaccard'"),
         ("nonsense", "section.key=value"),
         ("name.x=1", "is no section"),
