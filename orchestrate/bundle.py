@@ -18,13 +18,13 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from . import ROOT, device_build, golden
+from . import ROOT, data_folders, device_build, golden
 from .bundle_files import Bundle, entries, identity, load
 from .device_files import digest, remove
 from .errors import FrontDoorError, WrongUsage
 from .stage import Stage
 
-BUNDLES = ROOT / "bundle"
+BUNDLES, RUNS = ROOT / "bundle", ROOT / "runs"
 Start = Callable[[Stage], None]  # runs a stage to its end, or raises
 Build = Callable[[str], object]  # makes out/<target>/
 
@@ -58,8 +58,10 @@ def _stage(run: str, data: str, work: Path) -> Stage:
     """`python -m pipeline board golden` into `work`/golden/."""
     asked = {"--out": str(work / "golden"), "--run": run, "--data": data}
     arguments = [part for option, value in asked.items() if value for part in (option, value)]
-    reads = tuple(Path(value) for value in (run, data) if value and Path(value).is_dir())
-    return Stage(("board", "golden", *arguments), reads=reads, writes=(work, ROOT / "data"))
+    reads = [Path(value) for value in (str(RUNS), run, data) if value and Path(value).is_dir()]
+    if not data:  # where the run says that its data is
+        reads += data_folders.find(RUNS, run=run, newest=True)
+    return Stage(("board", "golden", *arguments), reads=tuple(reads), writes=(work, ROOT / "data"))
 
 
 def built(target: str, build: Build) -> Path:
@@ -107,9 +109,9 @@ def _put_programs(programs: Path, work: Path) -> None:
 
 
 def _put_device(work: Path) -> None:
-    """The Python half: modules alone, no tests and no caches."""
+    """The Python half: its modules and what is to be installed for them, no caches."""
     (work / "device").mkdir()
-    for path in sorted((ROOT / "device").glob("*.py")):
+    for path in (*sorted((ROOT / "device").glob("*.py")), ROOT / "device" / "requirements.txt"):
         shutil.copyfile(path, work / "device" / path.name)
 
 

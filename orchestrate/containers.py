@@ -1,5 +1,6 @@
 """Container engines as programs to call: docker and podman, whether they answer, and what their complaints mean."""
 
+import functools
 import re
 import shutil
 import subprocess
@@ -80,6 +81,15 @@ def meaning(name: str, text: str) -> str:
     hints = ("See '", "Run '", "Error: failed to start containers")
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(hints)]
     return lines[-1] if lines else "it failed without a word"
+
+
+@functools.cache
+def rootless(cli: Cli) -> bool:
+    """Whether a docker's engine is no root on this machine: inside its containers the caller's own id is root's, others are strangers'.
+
+    Podman has a way of its own to say who one is (`--userns keep-id`) and is not asked. Raises MissingTool where docker cannot say.
+    """
+    return cli.name == "docker" and "name=rootless" in cli.capture("info", "--format", "{{.SecurityOptions}}")
 
 
 def find(name: str, which: Callable[[str], "str | None"] = shutil.which) -> Cli:

@@ -17,7 +17,9 @@ _QEMU = "apt-get install qemu-user-static binfmt-support (Docker Desktop has it)
 
 
 def engines() -> Iterator[Finding]:
-    """Docker and podman: whether they answer, and what is missing if they do not."""
+    """Docker and podman: whether they answer and can build the images that stages run in, and what is missing if they do not."""
+    from .images import builder
+
     for name in containers.NAMES:
         try:
             cli = containers.find(name)
@@ -25,8 +27,14 @@ def engines() -> Iterator[Finding]:
             text = str(error).partition(": ")
             there = shutil.which(name) is not None
             yield Finding(name, WRONG if there else NOTE, "does not answer" if there else "not installed", text[2])
+            continue
+        try:
+            client = builder.program(cli)
+        except MissingTool as error:  # a stage builds its image first, so it could not be run either
+            yield Finding(name, WRONG, f"{cli.version} answers ({cli.program}), but cannot build images", str(error).partition(": ")[2])
         else:
-            yield Finding(name, OK, f"{cli.version} answers ({cli.program})", runs_stages=True)
+            other = "" if client == cli.program else f"; builds with {client}"
+            yield Finding(name, OK, f"{cli.version} answers ({cli.program}){other}", runs_stages=True)
 
 
 def images() -> Iterator[Finding]:
@@ -114,7 +122,7 @@ def board(host: str) -> Iterator[Finding]:
     except FrontDoorError as error:
         yield Finding(f"board {host}", WRONG, "cannot be reached", str(error))
         return
-    told = ", ".join(f"{name} {facts[name]}" for name in ("machine", "glibc", "libedgetpu") if facts.get(name))
+    told = ", ".join(f"{name} {facts[name]}" for name in ("arch", "glibc", "edgetpu_package") if facts.get(name))
     yield Finding(f"board {host}", OK, told or "answers")
 
 

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from . import ROOT, container, containers, gpu, mounts
 from .containers import Cli
@@ -13,9 +13,12 @@ from .errors import MissingTool, WrongUsage
 from .local import LocalEngine
 from .stage import Stage
 
+if TYPE_CHECKING:
+    from .images.build import Built
+
 NAMES = ("auto", *containers.NAMES, "local")
 # What stages, and the libraries they use, understand; values go from our environment to the container's without being shown anywhere.
-_PASSED = ("EDGESEG_COMPILER", "EDGESEG_ARCHIVES", "TF_CONFIG", "TF_CPP_MIN_LOG_LEVEL", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
+_PASSED = ("EDGESEG_ARCHIVES", "TF_CONFIG", "TF_CPP_MIN_LOG_LEVEL", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
            "TF_DETERMINISTIC_OPS", "TF_FORCE_GPU_ALLOW_GROWTH", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "CUDA_VISIBLE_DEVICES",
            "HYPOTHESIS_PROFILE", "SOURCE_DATE_EPOCH", "TERM", "COLUMNS", "NO_COLOR", "TZ")  # fmt: skip
 _PASSED_WITH_NETWORK = ("KAGGLE_USERNAME", "KAGGLE_KEY", "http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY",
@@ -48,34 +51,42 @@ class ContainerEngine:
 
     def prepare(self) -> int:
         """Build the trainer's image, where it is missing or outdated."""
-        from .images import build
-
-        build.ensure(self.cli, "trainer-gpu" if gpu.options(self.cli) else "trainer")
+        self._image("trainer")
         return 0
 
     def run(self, stage: Stage) -> int:
         """Run `stage` in a container that sees the checkout and what the stage reads and writes, and nothing else of this machine."""
-        from .images import build  # python-hcl2 is read only where a container is asked for
-
         for name in container.remove_stale(self.cli, self.root):
             print(f"edgeseg: removed {name}: the process that had started it is gone", file=sys.stderr, flush=True)
-        devices = gpu.options(self.cli) if stage.image == "trainer" else []
-        built = build.ensure(self.cli, "trainer-gpu" if devices else stage.image)
+        built, devices = self._image(stage.image)
         writes = (*stage.writes, self.root / ".cache" / "cuda") if devices else stage.writes
         folders = mounts.plan(self.root, stage.reads, writes)
         settings = {"EDGESEG_IMAGE_DIGESTS": f"{built.reference}@{built.digest}", **_git(self.root)}
         if devices:  # TF 2.10 has no kernels for newer GPUs and makes them at first use, which takes half an hour
             settings |= {"CUDA_CACHE_PATH": str(self.root / ".cache" / "cuda"), "CUDA_CACHE_MAXSIZE": str(4 << 30)}
-        options = [*_isolation(self.cli, stage), *devices, "--workdir", str(self.root)]
+        options = [*isolation(self.cli, stage), *devices, "--workdir", str(self.root)]
         options += [part for mount in folders for part in ("--mount", mount.option())]
         options += [part for name, value in settings.items() for part in ("--env", f"{name}={value}")]
         return container.run(self.cli, self.root, options, built.reference, ["python", "-m", stage.module, *stage.arguments])
 
+    def _image(self, name: str) -> "tuple[Built, list[str]]":
+        """Image `name`, and what hands the GPUs on to it: the trainer comes with CUDA where there is one that the engine can hand on."""
+        from .images import bases, build  # python-hcl2 is read only where a container is asked for
 
-def _isolation(cli: Cli, stage: Stage) -> list[str]:
+        devices = gpu.options(self.cli) if name == "trainer" else []
+        if devices:
+            try:
+                return build.ensure(self.cli, "trainer-gpu"), devices
+            except bases.MissingBase as why:  # a slower answer is better than none
+                print(f"edgeseg: going on without the GPU: {why}", file=sys.stderr, flush=True)
+        return build.ensure(self.cli, name), []
+
+
+def isolation(cli: Cli, stage: Stage) -> list[str]:
     """Who the stage is, what it may do, and what it is told: the caller's ids, no rights beyond theirs, no network unless it needs one."""
     passed = [name for name in (*_PASSED, *(_PASSED_WITH_NETWORK if stage.network else ())) if name in os.environ]
-    options = ["--init", "--pull", "never", "--user", f"{os.getuid()}:{os.getgid()}", "--cap-drop", "ALL"]
+    user = "0:0" if containers.rootless(cli) else f"{os.getuid()}:{os.getgid()}"  # a rootless docker's root is the caller
+    options = ["--init", "--pull", "never", "--user", user, "--cap-drop", "ALL"]
     options += ["--security-opt", "no-new-privileges", "--security-opt", "label=disable"]  # SELinux: mount folders without relabelling them
     if cli.name == "podman" and os.getuid() != 0:
         options += ["--userns", "keep-id"]

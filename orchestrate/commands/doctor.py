@@ -7,13 +7,10 @@ from invoke import Exit, task
 
 from .. import doctor as doctors
 from .. import doctor_hardware, doctor_software
-from . import variable
-
-HOST = variable("HOST")
 
 
 @task(help={"host": "a board to look at too: a host of your ssh config, or board for the virtual one", "json": "the findings on stdout"})
-def doctor(context, host=HOST, json=False):
+def doctor(context, host="", json=False):
     """Look this machine over: engines, disk, GPU, emulation, compiler, board, USB speed, each with a verdict and the remedy."""
     checks = [doctor_software.engines, doctor_software.images, doctor_software.python, doctor_hardware.disk, doctor_hardware.graphics]
     checks += [doctor_software.emulation, doctor_software.compiler, doctor_hardware.accelerators]

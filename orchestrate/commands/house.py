@@ -55,7 +55,6 @@ def lint(context, engine=ENGINE):
     start(chosen, Stage(("check", "--no-cache", "."), module="ruff", image="tests"))
     for module in ("orchestrate.house", "orchestrate.images.lint"):
         start(chosen, Stage((), module=module, image="tests"))
-    start(chosen, Stage((), module="orchestrate.images.lint", image="tests"))
 
 
 @task

@@ -6,11 +6,13 @@ import sys
 
 from invoke import Exit, task
 
-from .. import ROOT
+from .. import ROOT, data_folders, mounts
 from ..containers import Cli, find
+from ..engine import isolation
 from ..errors import MissingTool, WrongUsage
 from ..images import bases, build, overview, refresh
-from . import ENGINE, answered
+from ..stage import Stage
+from . import ENGINE, RUNS, answered
 
 
 def _cli(engine: str) -> Cli:
@@ -54,17 +56,17 @@ def images(context, name="", platform="", list=False, dry_run=False, no_cache=Fa
 
 @task
 def shell(context, image="trainer", engine=ENGINE):
-    """Open a shell in an image, as yourself, in the checkout (read-only)."""
+    """Open a shell in an image, with the rights and folders that stages have there: runs/, data/ and out/ can be written."""
     with answered():
+        if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
+            raise WrongUsage("a shell needs a terminal")
         cli = _cli(engine)
         built = build.ensure(cli, image)
-        # podman gives the caller's own user another id inside unless it is told not to
-        user = ["--userns", "keep-id"] if cli.name == "podman" and os.getuid() else ["--user", f"{os.getuid()}:{os.getgid()}"]
-        mount = ["--mount", f"type=bind,source={ROOT},target={ROOT},readonly", "--workdir", str(ROOT)]
-        if not sys.stdin.isatty():
-            raise WrongUsage("a shell needs a terminal")
+        folders = mounts.plan(ROOT, data_folders.find(RUNS, newest=True), (RUNS, ROOT / "data", ROOT / "out"))
+        shown = [part for mount in folders for part in ("--mount", mount.option())]
+        options = [*isolation(cli, Stage((), image=image)), *shown, "--workdir", str(ROOT)]
         sys.stdout.flush()
-        os.execv(cli.program, cli.command("run", "--rm", "--interactive", "--tty", "--init", *user, *mount, built.reference, "sh"))
+        os.execv(cli.program, cli.command("run", "--rm", "--interactive", *options, built.reference, "sh"))
 
 
 @task(help={"name": "one base of docker/bases.toml (default: all, and the date of Debian's snapshot)"})

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -28,7 +29,12 @@ def data(context, data=DATA, archive=ARCHIVE, dataset=DATASET, engine=ENGINE):
     root, archive = path(data or f"data/{dataset or '38-cloud'}"), path(archive)
     arguments = ("data", "fetch", *options(root=root, archive=archive, dataset=dataset))
     # The folder above: the dataset appears there under its name when it is complete, and a download waits beside it.
-    writes = (ROOT / root).parent
+    writes = (ROOT / root).resolve().parent
+    if writes == Path(writes.anchor) and engine != "local":
+        print(
+            f"edgeseg: DATA={root}: a container would see the whole machine; choose a folder one deeper, or ENGINE=local", file=sys.stderr
+        )
+        raise Exit(code=2)
     if not archive:
         _kaggle()
     start(engine, Stage(arguments, reads=paths(archive), writes=(writes,), network=not archive))
@@ -52,7 +58,11 @@ def quantize(context, run=RUN, data=DATA, engine=ENGINE):
 
 @task(name="compile")
 def compile_(context, run=RUN, data=DATA, engine=ENGINE):
-    """Check int8.tflite of a run and compile it for the Edge TPU."""
+    """Check int8.tflite of a run and compile it for the Edge TPU, in the compiler's image, or with the compiler of this machine."""
+    here = os.environ.get("EDGESEG_COMPILER") or shutil.which("edgetpu_compiler")
+    if here and engine == "auto":
+        print(f"edgeseg: engine: local, which has the compiler ({here}); ENGINE=docker takes the one of its image", file=sys.stderr)
+        engine = "local"
     _on_a_run("compile", run, data, engine, image="compiler")
 
 

@@ -9,10 +9,12 @@ from pathlib import Path
 
 from ..containers import Cli
 from ..errors import MissingTool
+from ..interrupts import as_ctrl_c
 from . import bases, host
 from .ingredients import Recipe, native
 
 _SHOWN = 15  # lines of a failed build's output
+_GRACE = 10.0  # seconds for a client to end by itself, so that the builder hears of it
 _UNREACHABLE = re.compile(r"load metadata for (?P<docker>\S+)|docker://(?P<podman>\S+)")
 _NOT_PULLED = re.compile(
     r"failed to do request|no such host|pull access denied|manifest unknown|not found|failed to resolve|unauthorized|i/o timeout|"
@@ -26,7 +28,7 @@ class BuildFailed(MissingTool):
 
 def command(cli: Cli, recipe: Recipe, root: Path, secrets: "dict[str, Path]", again: bool = False) -> "list[str]":
     """The command line that builds `recipe` with what `secrets` (files by name) hold."""
-    line = [_program(cli), "build", "--file", str(root / recipe.target.dockerfile), "--network", "host"]
+    line = [program(cli), "build", "--file", str(root / recipe.target.dockerfile), "--network", "host"]
     if recipe.target.target:
         line += ["--target", recipe.target.target]
     if recipe.platform != native():  # the native one goes without saying, and an imported base may not say its own
@@ -44,23 +46,35 @@ def command(cli: Cli, recipe: Recipe, root: Path, secrets: "dict[str, Path]", ag
 
 
 def run(cli: Cli, recipe: Recipe, root: Path, log: Path, again: bool = False) -> None:
-    """Build; all output goes to `log`. Raises BuildFailed or MissingBase where it does not succeed, the end of the output on stderr."""
+    """Build; all output goes to `log`. Raises BuildFailed or MissingBase where it does not succeed, the end of the output on stderr.
+
+    Ctrl-C, SIGTERM and SIGHUP stop the client and remove the secrets before they raise KeyboardInterrupt.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with host.secrets() as secrets, open(log, "w+", encoding="utf-8", errors="replace") as sink:
+    with as_ctrl_c(), host.secrets() as secrets, open(log, "w+", encoding="utf-8", errors="replace") as sink:
         environment = {**os.environ, "DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain"}
         with subprocess.Popen(
             command(cli, recipe, root, secrets, again), stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, env=environment
         ) as child:
             try:
                 code = child.wait()
-            except BaseException:  # Ctrl-C reached the client as well; the builder stops with it
-                child.terminate()
-                child.wait()
+            except BaseException:  # Ctrl-C reached the client as well, SIGTERM did not; the builder stops with it
+                _stop(child)
                 raise
         sink.seek(0)
         text = sink.read()
     if code:
         raise _failure(cli, recipe, text)
+
+
+def _stop(child: subprocess.Popen) -> None:
+    """End `child`, by force where it does not do so itself."""
+    child.terminate()
+    try:
+        child.wait(_GRACE)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 def _failure(cli: Cli, recipe: Recipe, text: str) -> MissingTool:
@@ -95,7 +109,7 @@ def _reason(line: str) -> str:
     return line.rsplit(": ", 2)[-1] if "no such host" not in line else "no such host"
 
 
-def _program(cli: Cli) -> str:
+def program(cli: Cli) -> str:
     """A client of the engine that can build with secrets and mounts: docker from 23 on needs its plugin buildx for that, older ones do not.
 
     Raises MissingTool where no docker on PATH can.
@@ -103,14 +117,14 @@ def _program(cli: Cli) -> str:
     if cli.name == "podman":
         return cli.program
     folders = [Path(folder) / "docker" for folder in os.environ.get("PATH", os.defpath).split(os.pathsep)]
-    for program in [cli.program, *map(str, folders)]:
-        if shutil.which(program) and _can(program):
-            return program
+    for each in [cli.program, *map(str, folders)]:
+        if shutil.which(each) and _can(each):
+            return each
     raise MissingTool("docker cannot build images: its BuildKit client is missing (apt-get install docker-buildx, or docker-buildx-plugin)")
 
 
-def _can(program: str) -> bool:
+def _can(client: str) -> bool:
     done = subprocess.run(
-        [program, "build", "--help"], capture_output=True, text=True, env={**os.environ, "DOCKER_BUILDKIT": "1"}, check=False
+        [client, "build", "--help"], capture_output=True, text=True, env={**os.environ, "DOCKER_BUILDKIT": "1"}, check=False
     )
     return done.returncode == 0 and "--secret" in done.stdout

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import signal
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 
+from ..interrupts import as_ctrl_c
 from .errors import Interrupted
 from .ssh import Board
 
@@ -17,19 +16,12 @@ VIRTUAL = "board"  # the host that `invoke board up` makes
 
 @contextlib.contextmanager
 def connected(host: str) -> Iterator[Board]:
-    """A connection to `host`. Ctrl-C and SIGTERM inside become Interrupted, unless something closer by knew more to say."""
-
-    def end(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, end)
+    """A connection to `host`. Ctrl-C, SIGTERM and SIGHUP inside become Interrupted, unless something closer by knew more to say."""
     try:
-        with Board(host, _config(host)) as board:
+        with as_ctrl_c(), Board(host, _config(host)) as board:
             yield board
     except KeyboardInterrupt:
         raise Interrupted(f"{host}: stopped; what ran there before still runs") from None
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _config(host: str) -> Path | None:

@@ -1,6 +1,12 @@
 """`ensure` and the tasks around it, with a stand-in for docker's client; what a build is told of this machine; what its errors become."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -102,6 +108,49 @@ def test_a_build_that_fails_says_why_in_one_line_and_leaves_no_image(root, engin
     assert "\n" not in str(caught.value)
     assert build.there(engine.cli, recipe.reference) == ""
     assert ("what went wrong" in capsys.readouterr().err) == (what == "a step")
+
+
+STOPPED = """
+import sys
+from pathlib import Path
+from invoke import Exit
+from orchestrate.commands import answered
+from orchestrate.containers import Cli
+from orchestrate.images import overview
+try:
+    with answered():
+        overview.build_all(Cli("docker", sys.argv[1]), ["small", "large"], "linux/amd64", root=Path(sys.argv[2]))
+except Exit as end:
+    sys.exit(end.code)
+"""
+
+
+@pytest.mark.parametrize("numbers", [[signal.SIGTERM], [signal.SIGHUP], [signal.SIGTERM, signal.SIGHUP]])
+def test_a_build_that_is_told_to_end_leaves_no_secrets_and_no_client(root, engine, tmp_path, monkeypatch, numbers):
+    folder, ids = tmp_path / "temporary", tmp_path / "ids"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setenv("PIP_INDEX_URL", "https://user:secret@mirror.example/simple")
+    client, pretends = engine.folder / "docker", engine.folder / "pretends"
+    client.rename(pretends)
+    slow = f'case "$1 $2" in "build --help"|image*) exec {pretends} "$@";; esac; echo $$ > {ids}.new; mv {ids}.new {ids}; exec sleep 60'
+    client.write_text(f"#!/bin/sh\n{slow}\n")
+    client.chmod(0o755)
+    command = [sys.executable, "-c", STOPPED, str(client), str(root)]
+    with subprocess.Popen(command, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE, text=True) as process:
+        end = time.monotonic() + 30
+        while not ids.exists():
+            assert time.monotonic() < end and process.poll() is None, "no build began"
+            time.sleep(0.02)
+        assert "user:secret" in next(folder.glob("edgeseg-build-*/pip")).read_text()
+        for number in numbers:
+            process.send_signal(number)
+        said = process.communicate(timeout=20)[1]
+    assert process.returncode == 130
+    assert "edgeseg: interrupted" in said and "Traceback" not in said and "image large" not in said
+    assert list(folder.iterdir()) == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(ids.read_text()), 0)
 
 
 def test_a_docker_without_buildkit_is_said_and_another_one_on_path_is_taken(root, engine, monkeypatch, tmp_path):

@@ -19,7 +19,7 @@ NOTHING = "ARG BASE=scratch\nFROM scratch AS small\nCOPY lock.txt /lock.txt\nLAB
 def cli(request):
     try:
         cli = find(request.param)
-        builder._program(cli)
+        builder.program(cli)
     except MissingTool as error:
         pytest.skip(str(error))
     return cli

@@ -95,7 +95,7 @@ def said(done: subprocess.CompletedProcess) -> str:
 def place() -> Place:
     """A Place in a new folder, which is the caller's to remove. Raises MissingTool with the reason where there can be none."""
     cli = containers.find("docker")
-    builder._program(cli)
+    builder.program(cli)
     try:
         bases = stand_in_bases.make(cli.program)
     except stand_in_bases.Unavailable as why:

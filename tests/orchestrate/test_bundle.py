@@ -64,10 +64,25 @@ def copy(one, tmp_path):
     return Path(shutil.copytree(one.folder, tmp_path / one.id))
 
 
+def test_a_container_is_shown_the_data_that_the_run_names(tmp_path, place, monkeypatch):
+    seen = []
+    monkeypatch.setattr(bundle, "RUNS", place.run.folder.parent)
+    for run in ("", place.run.folder.name):
+        with pytest.raises(StopIteration):
+            bundle.make(run, "native", "", lambda stage: next(iter([seen.append(stage)][1:])), root=tmp_path / "bundle")
+    root = Path(place.run.config().data.root)
+    assert [root in stage.reads for stage in seen] == [True, True]
+
+
 def test_everything_is_in_it(one, programs):
     assert one.id.startswith("20250101T000000Z-try-native-") and one.folder.name == one.id
     names = ["bin/inference", "bin/stitch", "bin/libtensorflowlite_c.so", "licences/zlib.txt", "model/int8.tflite", "golden/input.bin"]
-    names += ["golden/output.bin", "golden/scene/scene.json", *(f"device/{path.name}" for path in (ROOT / "device").glob("*.py"))]
+    names += [
+        "golden/output.bin",
+        "golden/scene/scene.json",
+        "device/requirements.txt",
+        *(f"device/{path.name}" for path in (ROOT / "device").glob("*.py")),
+    ]
     assert [name for name in names if name not in one.files] == []
     assert {path.relative_to(one.folder).as_posix() for path in one.folder.rglob("*") if path.is_file()} == {*one.files, "manifest.json"}
     manifest = one.manifest

@@ -141,18 +141,29 @@ def test_any_path_survives_the_mount_option(name):
     assert fields == ["type=bind", f"source={path}", f"target={path}", "readonly"]
 
 
-def test_isolation(monkeypatch):
+def test_isolation(client, monkeypatch):
+    docker = containers.Cli("docker", str(client("docker", 'echo "[name=seccomp,profile=builtin name=cgroupns]"')))
     monkeypatch.setenv("KAGGLE_KEY", "secret")
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     monkeypatch.delenv("KAGGLE_USERNAME", raising=False)
     monkeypatch.setattr(os, "getuid", lambda: 1234)
     monkeypatch.setattr(os, "getgid", lambda: 55)
-    closed = engine._isolation(containers.Cli("docker", "docker"), Stage(()))
+    closed = engine.isolation(docker, Stage(()))
     assert "1234:55" in closed and closed[closed.index("--network") + 1] == "none" and "OMP_NUM_THREADS" in closed
     assert "KAGGLE_KEY" not in closed and "--userns" not in closed and "--tty" not in closed
-    opened = engine._isolation(containers.Cli("podman", "podman"), Stage((), network=True))
+    opened = engine.isolation(containers.Cli("podman", "podman"), Stage((), network=True))
     assert opened[opened.index("--network") + 1] == "host" and opened[opened.index("--userns") + 1] == "keep-id"
-    assert "KAGGLE_KEY" in opened and "secret" not in opened
+    assert "KAGGLE_KEY" in opened and "secret" not in opened and opened[opened.index("--user") + 1] == "1234:55"
+
+
+def test_the_caller_is_root_inside_a_rootless_docker(client, monkeypatch, tmp_path):
+    program = client("docker", f'echo "$*" >> {tmp_path}/asked; echo "[name=seccomp,profile=builtin name=rootless name=cgroupns]"')
+    monkeypatch.setattr(os, "getuid", lambda: 1234)
+    cli = containers.Cli("docker", str(program))
+    for _ in range(2):
+        options = engine.isolation(cli, Stage(()))
+        assert options[options.index("--user") + 1] == "0:0" and "--userns" not in options
+    assert (tmp_path / "asked").read_text() == "info --format {{.SecurityOptions}}\n"  # once
 
 
 def test_the_data_folders_that_a_config_or_a_run_names(tmp_path):

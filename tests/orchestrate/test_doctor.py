@@ -77,6 +77,19 @@ def test_engines_with_the_reason(monkeypatch, tmp_path):
     assert "start it" in docker.remedy and "install it" in podman.remedy
 
 
+@pytest.mark.parametrize("builds", [True, False])
+def test_a_docker_that_cannot_build_runs_no_stages(monkeypatch, tmp_path, builds):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    secret = "--secret" if builds else ""
+    (tmp_path / "docker").write_text(f'#!/bin/sh\ncase $1 in build) echo "Usage: {secret}";; *) echo 28.2.2;; esac\n')
+    (tmp_path / "docker").chmod(0o755)
+    docker, _ = doctor_software.engines()
+    assert (docker.verdict, docker.runs_stages) == ((OK, True) if builds else (WRONG, False))
+    assert docker.found.startswith("28.2.2 answers") and ("cannot build" in docker.found) != builds
+    assert ("docker-buildx" in docker.remedy) != builds
+    assert doctor.exit_code([docker]) == (0 if builds else 4)
+
+
 def test_a_check_that_breaks_is_a_finding():
     def broken():
         raise ValueError("x")

@@ -107,6 +107,16 @@ def test_auto_says_what_it_took(checkout, no_engine):
     assert "engine: local" in invoke(checkout, "models", "--engine", "auto", PATH=no_engine).stderr
 
 
+def test_a_compiler_of_this_machine_goes_before_the_image(checkout, no_engine):
+    result = invoke(checkout, "compile", "--engine", "auto", PATH=no_engine, EDGESEG_COMPILER="mine {folder}")
+    assert started(result) == ["compile"] and "engine: local, which has the compiler (mine {folder})" in result.stderr
+
+
+def test_a_container_is_not_shown_the_whole_machine(checkout):
+    result = invoke(checkout, "data", "--data", "/38-cloud", "--engine", "docker")
+    assert result.returncode == 2 and "one deeper" in result.stderr and len(result.stderr.splitlines()) == 1
+
+
 def test_benchmarks_are_for_the_host(checkout):
     result = invoke(checkout, "bench", "--engine", "docker")
     assert result.returncode == 2 and "ENGINE=local" in result.stderr
