@@ -24,7 +24,7 @@ def find(runs: Path, config: str = "", changes: str = "", run: str = "", newest:
     if run:
         files += [folder / "config.toml" for folder in (Path(run), runs / run)]
     elif newest and runs.is_dir():
-        files += sorted(runs.glob("*/config.toml"))
+        files += sorted(runs.glob("[!.]*/config.toml"))
     named = [*_roots(files), *("".join(groups) for groups in _SET.findall(changes))]
     return tuple(dict.fromkeys(Path(name) for name in named if name))
 

@@ -44,9 +44,9 @@ class StageFailed(FrontDoorError):
 
 
 def smoke(engine: Engine, root: Path = ROOT) -> None:
-    """Run all steps in `engine`; the run folder is removed at the end, and kept where a step fails.
+    """Run all steps in `engine`; the run folder is removed at the end, and kept under a hidden name where a step fails.
 
-    Raises GateFailed (5), StageFailed (with the stage's code), MissingTool (4).
+    Raises KeyboardInterrupt, GateFailed (5), StageFailed (with the stage's code), MissingTool (4).
     """
     began = time.monotonic()
     cache = root / ".cache"
@@ -55,10 +55,13 @@ def smoke(engine: Engine, root: Path = ROOT) -> None:
         chain = _Chain(engine, root, Path(folder))
         try:
             chain.all()
-        except FrontDoorError:
-            chain.keep_log(cache / "smoke.log")
+        except Exception:
+            chain.keep_log(cache / "smoke.log", chain.hide())
             raise
-        shutil.rmtree(chain.run)  # or it would be the newest run, which other commands go on with
+        except KeyboardInterrupt:
+            _remove(chain.hide())
+            raise
+        _remove(chain.hide())
     print(f"edgeseg: smoke test passed ({time.monotonic() - began:.0f} s, {engine.name})", file=sys.stderr)
 
 
@@ -70,6 +73,7 @@ class _Chain:
         self.log = work / "log"
         self.log.touch()
         self.run = root / "runs"
+        self.before = self._runs()
         self.back = work / "back"
 
     def all(self) -> None:
@@ -93,11 +97,16 @@ class _Chain:
         with _step("score", "its mask against the truth and the pipeline's own") as say:
             say(self._score())
 
-    def keep_log(self, path: Path) -> None:
-        """Put the log at `path` and show its end."""
+    def hide(self) -> list[Path]:
+        """Rename what was made below runs/, also by a broken off training: it would be the newest run, which other commands go on with."""
+        made = sorted(self._runs() - self.before)
+        return [path.rename(path.with_name(f".smoke-{path.name.replace('-smoke', '', 1)}")) for path in made]
+
+    def keep_log(self, path: Path, runs: list[Path]) -> None:
+        """Put the log at `path` and show its end, and say where `runs` are kept."""
         shutil.copyfile(self.log, path)
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-_SHOWN:]
-        kept = f"; the run is kept: {self.run.name}" if self.run.name != "runs" else ""
+        kept = f"; the run is kept: {', '.join(str(run.relative_to(self.root)) for run in runs)}" if runs else ""
         print("\n".join(["", *lines, "", f"edgeseg: the whole log is {path.relative_to(self.root)}{kept}"]), file=sys.stderr)
 
     def _prepare(self) -> None:
@@ -110,9 +119,8 @@ class _Chain:
             build.ensure(self.engine.cli, "device-builder")
 
     def _train(self) -> None:
-        before = self._runs()
         self._stage("train", "--config", str(self.root / "configs" / "demo.toml"), "--set", SETTINGS, writes=(self.root / "data",))
-        self.run = max(self._runs() - before, key=lambda path: path.name)
+        self.run = max(self._runs() - self.before, key=lambda path: path.name)
 
     def _runs(self) -> set[Path]:
         return set((self.root / "runs").glob("*-smoke*")) if (self.root / "runs").is_dir() else set()
@@ -192,6 +200,11 @@ class _Chain:
             lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
             last = lines[-1].removeprefix("edgeseg: ").removeprefix("error: ") if lines else ""
             raise GateFailed(last) if code == GateFailed.exit_code else StageFailed(last or f"{name} ended with {code}", code)
+
+
+def _remove(runs: list[Path]) -> None:
+    for run in runs:
+        shutil.rmtree(run)
 
 
 @contextlib.contextmanager

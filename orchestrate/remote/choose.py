@@ -10,14 +10,16 @@ from ..errors import WrongUsage
 def choose(wanted: str, there: list[str], notes: dict[str, str] | None = None) -> list[str]:
     """The ids that `wanted` ("all", or ids with commas or spaces between) means; "" asks, with a menu of `there`.
 
-    Ids need not be among `there`: who uses them knows better. Raises WrongUsage where there is nothing to choose from, or nobody to ask.
+    Ids need not be among `there`: who uses them knows better. Raises WrongUsage where none is named, none is there, or nobody to ask.
     """
     if wanted == "all":
         if not there:
             raise WrongUsage("--scene all: there are no scenes")
         return there
     if wanted:
-        return list(dict.fromkeys(wanted.replace(",", " ").split()))
+        if not (ids := wanted.replace(",", " ").split()):
+            raise WrongUsage(f"--scene {wanted!r} names no scene: an id, several with commas between, or all")
+        return list(dict.fromkeys(ids))
     if not there:
         raise WrongUsage("no --scene was given, and there are none to choose from")
     if not (sys.stdin.isatty() and sys.stderr.isatty()):

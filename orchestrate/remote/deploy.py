@@ -7,7 +7,7 @@
 | 3 tidy, prune | incoming/* of other ids, .current.*, releases beyond those that stay | some of them, until the next deploy |
 | 4 upload | incoming/<id>.<token>/ | that; the next deploy of it goes on there, one of another bundle removes it |
 | 5 verify | nothing | as 4 |
-| 6 self-test | incoming/<id>.<token>/.test.<token>/, incoming/.selftest | as 4 |
+| 6 self-test | incoming/<id>.<token>/.test.<token>/, incoming/.selftest, .run.holder | as 4 |
 | 7 accept | incoming/<id>.<token>/.board/ | as 4 |
 | 8 to the releases: one rename | incoming/<id>.<token> -> releases/<id> | releases/<id>, whole, tested; the next deploy only switches |
 | 9 switch: one rename of a link | releases/<id>/.board/previous, then current | .current.<token> at most; the old or the new one runs |
@@ -16,6 +16,7 @@
 A release that is there but damaged, the running one too, is mended in step 8 file by file, each by one rename.
 On the board a step that has begun goes on to its end after the connection was cut; none waits for this machine in the middle. The next
 deploy ends a self-test and transfers that are still at work, waits for the step, and uploads under a name of its own.
+Steps 6, 8 and 9 hold the lock of a scene run (.run): where a scene was started meanwhile they refuse, and none starts beside them.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 
 from .contents import Contents
-from .errors import BoardFailed, CutOff, UnfitBundle, WrongOutput
+from .errors import BoardFailed, Busy, CutOff, UnfitBundle, WrongOutput
 from .lock import Lock
 from .say import say
 from .ssh import Board
@@ -38,12 +38,14 @@ def run(board: Board, lock: Lock, folder: str, place: str, contents: Contents, g
     """Test the bundle in `folder`/`place` on the board; WrongOutput if it differs by more than the bundle allows.
 
     `golden`: the expected output. Raises UnfitBundle where the programs refuse what they are given, BoardFailed where the board lacks
-    something. The outputs stay in `place`/.test.<token> until `accept` or the next test.
+    something, Busy where a scene is being run. The outputs stay in `place`/.test.<token> until `accept` or the next test.
     """
     say(f"{board.host}: self-test of {contents.id}")
     start = time.monotonic()
     answer = board.ask("selftest", folder, lock.token, place, contents.model, limit=LIMIT)
     seconds = time.monotonic() - start
+    if answer.code == 75:
+        raise Busy(f"{board.host}: {answer.last}. What ran before still runs")
     if answer.code != 0:
         what = f"{board.host}: the self-test of {contents.id} failed: {answer.last}. What ran before still runs"
         if answer.code in (2, 3):

@@ -88,7 +88,8 @@ def test_a_gate_is_exit_code_5_and_the_run_is_kept(engine, capfd, name):
         smoke.smoke(engine, engine.root)
     assert failed.value.exit_code == 5
     text = capfd.readouterr().err
-    assert "... FAILED" in text and ".cache/smoke.log; the run is kept: 20260101T000000Z-smoke" in text
+    assert "... FAILED" in text and ".cache/smoke.log; the run is kept: runs/.smoke-20260101T000000Z" in text
+    assert [path.name for path in (engine.root / "runs").iterdir()] == [".smoke-20260101T000000Z"]  # hidden: never the newest run
     assert [path.name for path in (engine.root / ".cache").iterdir()] == ["smoke.log"]
 
 
@@ -118,8 +119,12 @@ def test_an_image_that_cannot_be_had_leaves_out_the_compiler_only(engine, capfd,
     assert "LEFT OUT: image compiler could not be built: Google's repository cannot be reached" in capfd.readouterr().err
 
 
-def test_ctrl_c_in_a_stage_ends_it_all(engine):
-    engine.codes["quantize"] = 130
+@pytest.mark.parametrize("name", ["train", "quantize"])
+def test_ctrl_c_in_a_stage_ends_it_all_and_leaves_no_run(engine, name):
+    engine.codes[name] = 130
+    older = engine.root / "runs" / "20250101T000000Z-smoke"
+    older.mkdir(parents=True)
     with pytest.raises(KeyboardInterrupt):
         smoke.smoke(engine, engine.root)
+    assert list((engine.root / "runs").iterdir()) == [older]
     assert not list((engine.root / ".cache").glob("smoke-*"))

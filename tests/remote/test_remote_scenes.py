@@ -15,7 +15,8 @@ from orchestrate.errors import WrongUsage
 from orchestrate.remote import deploy as deploying
 from orchestrate.remote import packed, scenes
 from orchestrate.remote.choose import choose
-from orchestrate.remote.errors import BoardFailed, CutOff, DamagedUpload, NotThere, WrongOutput
+from orchestrate.remote.errors import BoardFailed, Busy, CutOff, DamagedUpload, NotThere, WrongOutput
+from orchestrate.remote.lock import lock
 from orchestrate.remote.ssh import Board
 
 
@@ -151,6 +152,43 @@ def test_two_scenes_at_once(board, there, tmp_path, monkeypatch):
     scenes.run(board, place, "other")
 
 
+def test_no_rollback_and_no_switch_while_a_scene_runs(board, there, tmp_path):
+    before = deploying.deploy(board, there, stand_in_bundle.make(tmp_path, "before"))
+    _, release = ready(board, there, tmp_path, patches=60, slow="1")
+    place = scenes.look(board, there)
+    board.script("start", there, "LC08_scene", place.scenes, "model/int8.tflite", "golden/input.bin", "--threshold", "0.5")
+    with pytest.raises(Busy, match="busy: a scene is being run .LC08_scene.; .*wait until it is done. What ran before still runs$"):
+        deploying.roll_back(board, there)
+    with lock(board, there) as held:
+        assert board.ask("switch", there, held.token, before).code == 75  # one that was started since the self-test
+    assert os.readlink(f"{there}/current") == f"releases/{release}"
+    Path(there, "current/bin/slow").unlink()  # the run looks for it before each patch
+    scenes.run(board, place, "LC08_scene")
+    report = json.loads(Path(there, "results", release, "LC08_scene/report.json").read_text())
+    assert report["run"] == 60 and report["resumed"] == 0  # the one that was begun, to its end
+    assert deploying.roll_back(board, there) == before
+
+
+def test_no_scene_while_a_release_is_tested(sshd, board, there, tmp_path):
+    _, release = ready(board, there, tmp_path)
+    place, slow = scenes.look(board, there), stand_in_bundle.make(tmp_path, "slow", beside={"slow": "8"})
+    program = f"""
+from pathlib import Path
+from orchestrate.remote import deploy
+from orchestrate.remote.ssh import Board
+with Board("devboard", Path({str(sshd.config)!r})) as board:
+    deploy.deploy(board, {there!r}, Path({str(slow)!r}))
+"""
+    child = subprocess.Popen([sys.executable, "-c", program])
+    local_sshd.until(lambda: list(Path(there, "incoming").glob(f"{slow.name}.*/.test.*/out")), "the self-test runs", limit=60)
+    with pytest.raises(BoardFailed, match=f"busy: a release is being tested and deployed .{slow.name}.: wait until it is done"):
+        scenes.run(board, place, "LC08_scene")
+    assert not Path(there, "results", release, "LC08_scene").exists()
+    assert child.wait(timeout=60) == 0 and os.readlink(f"{there}/current") == f"releases/{slow.name}"
+    assert deploying.roll_back(board, there) == release
+    scenes.run(board, place, "LC08_scene")
+
+
 @pytest.mark.parametrize(
     ("code", "error", "words"),
     [("3", DamagedUpload, "scene-push"), ("4", BoardFailed, "told to fail"), ("5", WrongOutput, "restart"), ("6", BoardFailed, "hangs")],
@@ -205,6 +243,9 @@ def test_choosing(monkeypatch, capsys):
     assert choose("b,c b", ["a", "b"]) == ["b", "c"]
     with pytest.raises(WrongUsage, match="--scene all, or one or more of a, b"):
         choose("", ["a", "b"])
+    for empty in (",", " , "):
+        with pytest.raises(WrongUsage, match="names no scene"):
+            choose(empty, ["a", "b"])
     with pytest.raises(WrongUsage, match="none to choose from"):
         choose("", [])
 

@@ -57,4 +57,5 @@ put device "$device"
 put current "$(target "$dir/current")"
 running=
 if [ -e "$dir/.run" ] && ! flock -n "$dir/.run" true 2>/dev/null; then running=$(cat "$dir/.run.holder" 2>/dev/null || echo a scene); fi
+case $running in deploy:*) running= ;; esac # what is left of a killed deploy is ended by the next, and the lock tells of a live one
 put running "$running"

@@ -1,6 +1,9 @@
 # $1 DIR, $2 token, $3 incoming/ID or releases/ID, $4 model: run the golden scene into .test.TOKEN, which never counts as part of the release.
+# Exit 75: a scene is being run.
 enter "$1"
 own "$2"
+id=${3#*/}
+keep_scenes_out "${id%".$2"}"
 dir=$PWD
 mkdir -p incoming && enter "$3"
 rm -rf .test.*
@@ -9,7 +12,7 @@ mkdir "$test" || die "$1/$3: no space or no right to write"
 chmod 755 bin/inference bin/stitch || die "$1/$3/bin: the programs are not there"
 # shellcheck disable=SC2016 # the inner shell expands these
 sh -c 'echo $$ >"$0/incoming/.selftest"; exec "$@"' "$dir" bin/inference --model "$4" --scene golden/scene --out "$test/out" \
-  --json "$test/report.json" --stitch "$test/mask.png" >"$test/log" 2>&1 </dev/null 8>&- # not the lock of the steps: this may be killed, and what it started not
+  --json "$test/report.json" --stitch "$test/mask.png" >"$test/log" 2>&1 </dev/null 8>&- 9>&- # not the locks of the step: this may be killed, and what it started not
 code=$?
 rm -f "$dir/incoming/.selftest"
 if [ $code -ne 0 ]; then

@@ -13,6 +13,7 @@ out=results/$release/$scene
 exec 9>>.run || die "$PWD: no right to write"
 if ! flock -n 9 && sleep 1 && ! flock -n 9; then # twice: who only looks holds it for a moment
   holder=$(cat .run.holder 2>/dev/null)
+  case $holder in deploy:*) die "busy: a release is being tested and deployed (${holder#* }): wait until it is done" ;; esac
   [ "$holder" = "$release $scene" ] || die "another scene is being run (${holder#* }): wait until it is done"
   put release "$release"
   put state "under way"

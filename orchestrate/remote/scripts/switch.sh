@@ -1,6 +1,7 @@
 # $1 DIR, $2 token, $3 id: put a bundle that was verified and tested in incoming/ (if it is there) among the releases, and make it current.
 enter "$1"
 own "$2"
+keep_scenes_out "$3"
 new=incoming/$3.$2
 if [ -d "$new/.board" ]; then
   if [ -d "releases/$3" ]; then # it was there but damaged: file by file, so that it may be the one that runs
