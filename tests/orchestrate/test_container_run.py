@@ -35,7 +35,8 @@ except KeyboardInterrupt:
         time.sleep(30)
 """
 RUNNER = """
-import sys
+import signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, as it then should be
 from pathlib import Path
 from orchestrate import container
 from orchestrate.containers import Cli
