@@ -18,6 +18,7 @@ from .edgetpu import cli as edgetpu
 from .errors import DataError, EdgesegError, UsageError
 from .run import VARIANTS, Run, create, find
 from .train.cluster import leads
+from .train.onednn import use_onednn
 
 app = typer.Typer(
     **example("demo"),
@@ -91,6 +92,7 @@ def _train(
             raise UsageError(
                 "only the first worker makes a run folder: start it, then give the others the folder that it names, with --run"
             )
+    use_onednn()
     from .tasks.cloud import Cloud
 
     Cloud(config).check()
@@ -252,6 +254,7 @@ def models_table(
         from .tasks.predicting import check_scenes
 
         chosen = with_data(load(recipe, set_), data)
+        use_onednn()
         check_scenes(chosen)  # before hours are spent
     result = {"rows": family.table(networks)}
     if chosen is not None:

@@ -16,6 +16,7 @@ from ..models import build
 from ..models.losses import loss
 from ..models.qat import quantization_aware
 from ..models.ranges import Ranges
+from ..models.straight_through import cheapen
 from ..progress import say, track
 from ..report.charts import precision_recall
 from ..run import Run
@@ -82,6 +83,7 @@ def _phases(config: Config, bands: int) -> tuple[Phase, ...]:
         if config.model.qat == "none":
             return Network(start)
         model = quantization_aware(start, config.model.qat)
+        cheapen(model)
         ranges = Ranges(model)
         return Network(model, ranges.tie, ranges.refresh_weights)
 

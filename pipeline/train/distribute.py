@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
+from ..errors import UsageError
 from .cluster import leads
 
 Strategy = tf.distribute.Strategy
@@ -43,10 +44,35 @@ def shares(chosen: Strategy, batch: list[np.ndarray]) -> list[tf.Tensor]:
 
 @contextlib.contextmanager
 def precision(policy: str) -> Iterator[None]:
-    """Build and run layers in `float16` or `bfloat16` with float32 variables; `none` is float32 throughout."""
+    """Build and run layers in `float16` or `bfloat16` with float32 variables; `none` is float32 throughout.
+
+    Raises UsageError for `bfloat16` where TensorFlow has no convolutions for it: processors without AVX-512.
+    """
+    if policy == "bfloat16":
+        _try_bfloat16()
     before = tf.keras.mixed_precision.global_policy()
     tf.keras.mixed_precision.set_global_policy("float32" if policy == "none" else f"mixed_{policy}")
     try:
         yield
     finally:
         tf.keras.mixed_precision.set_global_policy(before)
+
+
+def _try_bfloat16() -> None:
+    """Train one tiny convolution: no list of processors says as surely which of TensorFlow's kernels are there."""
+    layer = tf.keras.layers.Conv2D(4, 3, activation="relu", dtype="mixed_bfloat16")
+    layer.build((1, 8, 8, 4))
+
+    @tf.function
+    def gradient() -> list[tf.Tensor]:
+        with tf.GradientTape() as tape:
+            total = tf.reduce_sum(tf.cast(layer(tf.zeros((1, 8, 8, 4))), tf.float32))
+        return tape.gradient(total, layer.trainable_variables)
+
+    try:
+        gradient()
+    except tf.errors.OpError:
+        raise UsageError(
+            "train.mixed_precision='bfloat16': TensorFlow cannot train convolutions in bfloat16 on this processor (it takes AVX-512, or a "
+            "GPU); use 'none'"
+        ) from None

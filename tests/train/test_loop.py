@@ -2,6 +2,7 @@
 
 import csv
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,11 @@ def rows(made) -> list[dict[str, str]]:
 
 def column(made, name: str) -> list[float]:
     return [float(row[name]) for row in rows(made)]
+
+
+def avx512() -> bool:
+    cpuinfo = Path("/proc/cpuinfo")
+    return not cpuinfo.exists() or "avx512bw" in cpuinfo.read_text()
 
 
 class Killed(BaseException):
@@ -176,6 +182,8 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path):
 
 @pytest.mark.parametrize("policy", ["bfloat16", "float16"])
 def test_mixed_precision(tmp_path, policy):
+    if policy == "bfloat16" and not avx512():
+        pytest.skip("TensorFlow has no bfloat16 convolutions for a processor without AVX-512")
     import tensorflow as tf
 
     from pipeline.models import build
@@ -199,6 +207,17 @@ def test_mixed_precision(tmp_path, policy):
     more = plan(tmp_path, epochs=4, mixed_precision=policy)
     fit(more)  # and so does the run when it goes on
     assert column(more, "epoch") == [1, 2, 3, 4]
+
+
+def test_bfloat16_is_refused_where_it_cannot_be_trained(tmp_path):
+    if avx512():
+        pytest.skip("this processor has AVX-512")
+    from pipeline.train.loop import fit
+
+    made = plan(tmp_path, epochs=1, mixed_precision="bfloat16")
+    with pytest.raises(UsageError, match=r"train\.mixed_precision='bfloat16'.*AVX-512"):
+        fit(made)
+    assert not made.history.exists()
 
 
 def test_a_short_batch_compiles_nothing_new_and_counts_its_own_patches_only():
