@@ -5,6 +5,7 @@ alone does not tell cloud from snow, sand and roofs; figures measured on it say 
 `edgeseg-demo.json` lets every report say what it was made on.
 """
 
+import errno
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,16 @@ def make(root: Path, seed: int = 38) -> CloudDataset:
         _expect(root, marker)
         return open_dataset(root)
     say(f"making demo data in {root}")
+    try:
+        _write(root, marker, seed)
+    except OSError as why:
+        if why.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        _expect(root, marker)  # another process was quicker; it made the same bytes
+    return open_dataset(root)
+
+
+def _write(root: Path, marker: dict[str, object], seed: int) -> None:
     with complete_folder(root) as folder, ThreadPoolExecutor() as pool:
         for part, scenes in (("training", TRAINING), ("test", TEST)):
             for kind in (*BANDS, *([MASK] if part == "training" else ["Entire_scene_gts"])):
@@ -82,7 +93,6 @@ def make(root: Path, seed: int = 38) -> CloudDataset:
             if part == "training":
                 write_list(home / "training_patches_38-cloud_nonempty.csv", [name for _, filled in made for name in filled])
         write_json(folder / DEMO_MARKER, marker)
-    return open_dataset(root)
 
 
 def render(scene: DemoScene, seed: int) -> tuple[np.ndarray, np.ndarray]:
