@@ -24,6 +24,17 @@ def machine() -> dict:
             "python": platform.python_version()}  # fmt: skip
 
 
+def aims(results: dict, name: str = "") -> list[str]:
+    """A line for every benchmark, or part of one, that has an aim: whether it held."""
+    lines = []
+    if "aim" in results and "held" in results:
+        lines.append(f"{'held  ' if results['held'] else 'missed'}  {name}: aim {results['aim']}")
+    for key, value in results.items():
+        if isinstance(value, dict) and key != "aim":
+            lines += aims(value, f"{name}.{key}" if name else key)
+    return lines
+
+
 def main() -> int:
     """Run them in order of name; 1 if one of them failed or there is none."""
     names = [module.name for module in pkgutil.iter_modules([str(FOLDER)]) if not module.name.startswith("_")]
@@ -43,6 +54,9 @@ def main() -> int:
             continue
         for key, value in results[name].items():
             print(f"  {key}: {value:.4g}" if isinstance(value, float) else f"  {key}: {value}", flush=True)
+    print("\naims:")
+    for line in aims(results):
+        print(f"  {line}")
     taken = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     file = FOLDER / "results" / f"{taken}.json"
     files.write_json(file, {"taken": taken, "machine": where, "results": results, "failed": failed})

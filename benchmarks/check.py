@@ -40,7 +40,7 @@ def seconds_of(code: str) -> float:
 
 
 def run() -> dict:
-    """Seconds and ratios; `ok` holds the two limits: a second of work, a second of imports."""
+    """Seconds and ratios; `held`: a second of work and a second of imports at the most."""
     from pipeline.edgetpu.check import check
 
     with tempfile.TemporaryDirectory() as folder:
@@ -63,9 +63,10 @@ def run() -> dict:
         "import_seconds": round(ours, 3),
         "tensorflow_import_seconds": round(theirs, 3),
         "import_ratio": round(theirs / ours, 1),
-        "ok": min(times) < 1 and ours < 1,
+        "aim": {"check_seconds": 1, "import_seconds": 1},
+        "held": min(times) < 1 and ours < 1,
     }
 
 
 if __name__ == "__main__":
-    sys.exit(0 if run()["ok"] else 1)
+    sys.exit(0 if run()["held"] else 1)

@@ -24,20 +24,16 @@ def structure(config: Config) -> dict[str, Any]:
     from ..edgetpu.check import check
     from ..models import build
     from ..models.cost import cost
-    from ..models.qat import quantization_aware
-    from ..quantize.convert import convert
     from ..quantize.verify import verify_int8
     from . import cloud
 
     size, bands = config.data.size, len(parse_bands(config.data.bands))
-    plain = build(config.model, size, bands, cloud.CLASSES, batch=1)
-    found = cost(plain)
-    ramp = np.linspace(0, 1, size * size * bands, dtype=np.float32).reshape(size, size, bands)
+    found = cost(build(config.model, size, bands, cloud.CLASSES, batch=1))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "int8.tflite"
-        path.write_bytes(convert(quantization_aware(plain, config.model.qat), "int8", [ramp]))
+        path.write_bytes(int8_file(config))
         facts, report = verify_int8(path, config.model.qat), check(path)
-        milliseconds = _milliseconds(path, ramp)
+        milliseconds = _milliseconds(path, _ramp(size, bands))
     return {
         "model": config.model.name,
         "size": size,
@@ -52,6 +48,23 @@ def structure(config: Config) -> dict[str, Any]:
         "working_set_bytes": report.memory.largest_working_set,
         "milliseconds": milliseconds,
     }
+
+
+def int8_file(config: Config) -> bytes:
+    """The int8 file of `config`'s network with fresh weights."""
+    from ..models import build
+    from ..models.qat import quantization_aware
+    from ..quantize.convert import convert
+    from . import cloud
+
+    size, bands = config.data.size, len(parse_bands(config.data.bands))
+    plain = build(config.model, size, bands, cloud.CLASSES, batch=1)
+    return convert(quantization_aware(plain, config.model.qat), "int8", [_ramp(size, bands)])
+
+
+def _ramp(size: int, bands: int) -> np.ndarray:
+    """An image (S, S, C) that holds every value from 0 to 1."""
+    return np.linspace(0, 1, size * size * bands, dtype=np.float32).reshape(size, size, bands)
 
 
 def _milliseconds(path: Path, image: np.ndarray) -> float:
