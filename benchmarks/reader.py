@@ -23,6 +23,7 @@ from pipeline.data.bands import BANDS, MASK
 from pipeline.data.batches import Batches
 from pipeline.data.lists import write_list
 from pipeline.data.names import PatchName
+from pipeline.data.sources import Files
 
 SIDE, SIZE, BATCH, PATCHES, ROUNDS = 384, 192, 8, 128, 5
 
@@ -74,7 +75,7 @@ def plain_epoch(dataset: layout.CloudDataset) -> Callable[[], float]:
 
 def our_epoch(dataset: layout.CloudDataset) -> Callable[[], float]:
     """The reader that training uses."""
-    batches = Batches(dataset, dataset.listed("train"), BANDS, SIZE, BATCH)
+    batches = Batches(Files(dataset, BANDS, SIZE), dataset.listed("train"), BATCH)
     return lambda: sum(float(images[0, 0, 0, 0]) for images, _, _ in batches.epoch(0))
 
 
