@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipeline.config import load
 from pipeline.data import cache, cache_build, layout, tiff
 from pipeline.data.bands import BANDS
 from pipeline.data.batches import Batches
@@ -24,6 +25,7 @@ from pipeline.data.cache_build import provide
 from pipeline.data.names import PatchName
 from pipeline.data.sources import Files
 from pipeline.errors import DataError
+from pipeline.tasks.cloud import Cloud
 
 ROOT = Path(__file__).resolve().parents[2]
 PATCHES = tuple(PatchName(index, 1, index, "scene") for index in range(1, 12))
@@ -201,6 +203,18 @@ def test_who_finds_another_building_waits_and_takes_what_it_made(data, tmp_path,
         fcntl.flock(other, fcntl.LOCK_UN)
         thread.join(10)
     assert isinstance(got[0], Cache) and sum("patches in" in line for line in said) == 1
+
+
+@pytest.mark.parametrize(("setting", "kind"), [("", Cache), ("data.cache=false", Files)])
+def test_trainings_with_any_seed_share_one_cache(setting, kind, own_data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = []
+    for seed in (1, 2):
+        task = Cloud(load(None, f"seed={seed} data.root=own data.size=16 data.split=patch data.nonempty=false {setting}"))
+        made += [task.training(), task.validation()]
+        assert isinstance(made[-1].source, kind) and made[-1].source is made[-2].source
+    assert made[0].patches != made[2].patches
+    assert len(contents(tmp_path / "data" / "cache")) == (kind is Cache)
 
 
 BUILDER = """
