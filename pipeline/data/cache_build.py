@@ -1,31 +1,29 @@
-"""Building a cache: once, by one process at a time, with several threads; whole or not at all."""
+"""Building a cache: once, for one training at a time, in parallel; whole or not at all."""
 
 import contextlib
 import fcntl
 import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from .. import files
-from ..progress import bar, say
-from . import cache, reader, scratch
+from ..progress import say, track
+from . import cache, processes
 from .cache import Cache, Key
-from .names import PatchName
 
 SPARE = 2**30  # bytes that a cache leaves free on its disk, for what the training writes
-SHARE = 8  # patches that a thread takes at once
 
 
 def provide(root: Path, key: Key, workers: int = 0) -> Cache | None:
     """The cache of `key` below `root`, built where it is not there; None, with a line that says why, where there is no place for it.
 
     A process that finds another one building waits for it. What a killed one left is removed. Raises DataError, and leaves no cache, for a
-    patch that cannot be read. `workers` 0: one thread a processor.
+    patch that cannot be read. `workers` 0: one a processor.
     """
     digest = key.digest()
     folder = root / key.name(digest)
@@ -86,34 +84,22 @@ def _build(folder: Path, key: Key, digest: str, workers: int) -> None:
 
 def _fill(key: Key, images: int, masks: int, workers: int) -> None:
     """Write every patch at its place. Writing, not through a map: a full disk is then an error, and not a signal that ends the process."""
-    import cv2
+    rows = range(len(key.patches))
 
-    cv2.setNumThreads(1)  # OpenCV's own threads would compete with these for the same processors
-
-    def fill(first: int) -> int:
-        share = key.patches[first : first + SHARE]
-        for row, patch in enumerate(share, start=first):
-            image, mask = _read(key, patch)
+    def fill(row: int) -> None:
+        def write(image: np.ndarray, mask: np.ndarray) -> None:
             _write(images, image, row * image.nbytes)
             _write(masks, mask, row * mask.nbytes)
-        return len(share)
 
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="cache")
-    try:
-        with bar() as progress:
-            task = progress.add_task("decoding patches into the cache", total=len(key.patches))
-            for done in pool.map(fill, range(0, len(key.patches), SHARE)):
-                progress.advance(task, done)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        decoders.read(key.patches[row], write)
 
-
-def _read(key: Key, patch: PatchName) -> Sequence[np.ndarray]:
-    """Image and mask as stored, in this thread's working memory."""
-    image = scratch.array("stored", key.shape, np.uint16)
-    bands = reader.read_bands([key.dataset.band_path("train", band, patch) for band in key.bands], passing=True)
-    reader.stored_image(bands, key.size, image)
-    return image, np.ascontiguousarray(reader.read_mask(key.dataset, patch, key.size))
+    with processes.decoders(key.dataset, key.bands, key.size, workers, np.uint16, len(rows)) as decoders:
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="cache")
+        try:
+            for _ in track(pool.map(fill, rows), "decoding patches into the cache", len(rows)):
+                pass
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _write(descriptor: int, array: np.ndarray, offset: int) -> None:

@@ -38,7 +38,11 @@ def read_stored(dataset: CloudDataset, part: str, patch: PatchName, bands: Seque
 
 def read_mask(dataset: CloudDataset, patch: PatchName, size: int | None = None) -> np.ndarray:
     """The mask of a training patch as uint8 {0, 1} (size, size); cloud is where the file is > 0. Raises DataError as `read_image` does."""
-    path = dataset.mask_path(patch)
+    return read_mask_file(dataset.mask_path(patch), size)
+
+
+def read_mask_file(path: Path | str, size: int | None = None) -> np.ndarray:
+    """The same from the mask's file."""
     return scale_mask(_square(path, tiff.read(path, np.uint8, _FILE, _MASK)), size)
 
 
@@ -48,7 +52,7 @@ def patch_side(dataset: CloudDataset, part: str) -> int:
     return _square(path, tiff.read(path, np.uint16)).shape[0]
 
 
-def read_bands(paths: Sequence[Path], passing: bool = False) -> list[np.ndarray]:
+def read_bands(paths: Sequence[Path | str], passing: bool = False) -> list[np.ndarray]:
     """Read single-band files as uint16 (side, side) arrays of one side; DataError with the file's name otherwise.
 
     `passing`: the arrays are working memory, which this thread's next call with `passing` fills again.

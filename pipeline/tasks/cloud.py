@@ -21,8 +21,9 @@ from ..data.cache_build import provide
 from ..data.grids import SceneGrid
 from ..data.layout import CloudDataset, open_dataset
 from ..data.names import PatchName
+from ..data.processes import files_source
 from ..data.reader import patch_side, read_image, read_stored
-from ..data.sources import Files, Source
+from ..data.sources import Source
 from ..data.split import split
 from ..errors import DataError
 from ..models import check_size
@@ -106,7 +107,7 @@ class Cloud:
         """Where their pixels come from: a cache of all of them, which is the same for every split and seed, or their files."""
         data = self.config.data
         cached = provide(CACHE_ROOT, Key(self.dataset, tuple(self.listed), self.bands, data.size), data.workers) if data.cache else None
-        return cached or Files(self.dataset, self.bands, data.size)
+        return cached or files_source(self.dataset, self.bands, data.size, data.workers, len(self.listed))
 
     def training(self) -> Batches:
         """Shuffled and augmented."""

@@ -13,34 +13,20 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from cached_data import PATCHES, contents, make_data, same
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.config import load
-from pipeline.data import cache, cache_build, layout, tiff
+from pipeline.data import cache, cache_build, tiff
 from pipeline.data.bands import BANDS
-from pipeline.data.batches import Batches
 from pipeline.data.cache import Cache, Key
 from pipeline.data.cache_build import provide
-from pipeline.data.names import PatchName
 from pipeline.data.sources import Files
 from pipeline.errors import DataError
 from pipeline.tasks.cloud import Cloud
 
 ROOT = Path(__file__).resolve().parents[2]
-PATCHES = tuple(PatchName(index, 1, index, "scene") for index in range(1, 12))
-
-
-def make_data(root, patches=PATCHES, side=32):
-    rng = np.random.default_rng(1)
-    folder = root / "38-Cloud_training"
-    for band in (*BANDS, "gt"):
-        (folder / f"train_{band}").mkdir(parents=True)
-        for patch in patches:
-            pixels = rng.integers(0, 256 if band == "gt" else 65536, (side, side)).astype(np.uint8 if band == "gt" else np.uint16)
-            pixels[: side // 4] = 0  # a margin
-            (folder / f"train_{band}" / patch.file(band)).write_bytes(tiff.encode(pixels))
-    return layout.open_dataset(root)
 
 
 @pytest.fixture(scope="module")
@@ -58,23 +44,6 @@ def said(monkeypatch):
     lines = []
     monkeypatch.setattr(cache_build, "say", lines.append)
     return lines
-
-
-def contents(root):
-    return sorted(path.name for path in root.iterdir() if path.name != ".lock") if root.exists() else []
-
-
-def same(key, found, options=None, tolerance=0.0):
-    """Compare an epoch from the cache with the same epoch from the files."""
-    sources = found, Files(key.dataset, key.bands, key.size)
-    epochs = [Batches(source, key.patches[1:9], 3, seed=5, options=options, workers=2).epoch(1) for source in sources]
-    for (images, masks, names), (other, other_masks, other_names) in zip(*epochs, strict=True):
-        assert names == other_names and images.dtype == masks.dtype == np.float32
-        np.testing.assert_array_equal(masks, other_masks)
-        if tolerance:
-            np.testing.assert_allclose(images, other, rtol=0, atol=tolerance)
-        else:
-            np.testing.assert_array_equal(images, other)
 
 
 augmentation = st.builds(
@@ -223,13 +192,14 @@ from pathlib import Path
 sys.path.insert(0, {tests!r})
 from pipeline.data import cache_build, layout
 from pipeline.data.bands import BANDS
-from test_cache import Key, PATCHES
+from cached_data import PATCHES
+from pipeline.data.cache import Key
 write = cache_build._write
 def slow(*rest):
     write(*rest)
     print("written", flush=True)
     time.sleep(0.3)
-cache_build._write, cache_build.SHARE = slow, 1
+cache_build._write = slow
 cache_build.provide(Path({root!r}), Key(layout.open_dataset({data!r}), PATCHES, BANDS, 16), 1)
 """
 
