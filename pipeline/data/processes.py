@@ -32,7 +32,7 @@ class Decoder:
     """One such process."""
 
     def __init__(self, shape: tuple[int, int, int], dtype: np.dtype) -> None:
-        with tempfile.TemporaryFile(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as memory:
+        with tempfile.TemporaryFile(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None) as memory:
             memory.write(bytes(length(shape, dtype)))  # and not truncate: what is not there is told here, and not by a signal
             memory.flush()
             self.image, self.mask = shared(memory.fileno(), shape, dtype)
@@ -63,7 +63,8 @@ class Decoder:
 
     def close(self) -> None:
         """End the process."""
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # it has ended before
+            self._process.stdin.close()
         self._process.stdout.close()
         self._process.wait()
 

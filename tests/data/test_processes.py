@@ -57,6 +57,7 @@ def test_a_process_that_dies_is_told(data):
     decoder._process.kill()
     with pytest.raises(RuntimeError, match="-9"):
         found.read(PATCHES[0], NONE, np.empty((16, 16, 4), np.float32), np.empty((16, 16, 1), np.float32))
+    found.close()
 
 
 def test_a_cache_is_the_same_whoever_builds_it(data, tmp_path, monkeypatch):
