@@ -76,7 +76,7 @@ def plain_epoch(dataset: layout.CloudDataset) -> Callable[[], float]:
 
 
 def our_epoch(dataset: layout.CloudDataset) -> Callable[[], float]:
-    """The reader that training uses for a dataset of this size times ten, with its processes, which are started here."""
+    """The reader that training uses without a cache for a dataset of thousands of patches; its processes are started here."""
     batches = Batches(DecodedFiles(dataset, BANDS, SIZE, os.cpu_count() or 1), dataset.listed("train"), BATCH)
     return lambda: sum(float(images[0, 0, 0, 0]) for images, _, _ in batches.epoch(0))
 

@@ -24,7 +24,7 @@ from .layout import CloudDataset
 from .names import PatchName
 from .sources import Files, Source, fill_mask
 
-ENOUGH = 1000  # patches from which on processes are worth their start
+ENOUGH = 2000  # patches from which on processes are worth their start
 _PACKAGES = Path(__file__).resolve().parents[2]
 
 
