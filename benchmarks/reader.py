@@ -10,6 +10,7 @@ page cache for both, so neither waits for a disk.
 import argparse
 import json
 import os
+import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,8 +24,10 @@ from pipeline.data.bands import BANDS, MASK
 from pipeline.data.batches import Batches
 from pipeline.data.lists import write_list
 from pipeline.data.names import PatchName
+from pipeline.data.processes import DecodedFiles
 
-SIDE, SIZE, BATCH, PATCHES, ROUNDS = 384, 192, 8, 128, 5
+SIDE, SIZE, BATCH, PATCHES, ROUNDS = 384, 192, 8, 128, 9
+AIM = 5.0  # times the plain reader
 
 
 def make_files(root: Path, patches: int = PATCHES) -> layout.CloudDataset:
@@ -73,8 +76,8 @@ def plain_epoch(dataset: layout.CloudDataset) -> Callable[[], float]:
 
 
 def our_epoch(dataset: layout.CloudDataset) -> Callable[[], float]:
-    """The reader that training uses."""
-    batches = Batches(dataset, dataset.listed("train"), BANDS, SIZE, BATCH)
+    """The reader that training uses without a cache for a dataset of thousands of patches; its processes are started here."""
+    batches = Batches(DecodedFiles(dataset, BANDS, SIZE, os.cpu_count() or 1), dataset.listed("train"), BATCH)
     return lambda: sum(float(images[0, 0, 0, 0]) for images, _, _ in batches.epoch(0))
 
 
@@ -97,12 +100,12 @@ def parts(dataset: layout.CloudDataset) -> dict[str, float]:
 
     def read_and_decode() -> None:
         for bands, mask in zip(paths, masks, strict=True):
-            reader.read_bands(bands)
+            reader.read_bands(bands, passing=True)
             tiff.read(mask, np.uint8)
 
     def all_of_it() -> None:
         for bands, mask in zip(paths, masks, strict=True):
-            reader.scale_image(reader.read_bands(bands), SIZE)
+            reader.scale_image(reader.read_bands(bands, passing=True), SIZE)
             reader.scale_mask(tiff.read(mask, np.uint8), SIZE)
 
     works = (read, read_and_decode, all_of_it)
@@ -120,16 +123,18 @@ def run() -> dict[str, Any]:
         if abs(ours() - plain()) > 1e-4:  # also warms both up
             raise AssertionError("the two readers do not read the same pixels")
         turns = [(seconds(ours), seconds(plain)) for _ in range(ROUNDS)]
-        best_ours, best_plain = (min(column) for column in zip(*turns, strict=True))
+        ours_s, plain_s = (statistics.median(column) for column in zip(*turns, strict=True))
         return {
             "patches": PATCHES,
             "bytes_per_patch": round(size),
             "processors": os.cpu_count(),
             "rounds": ROUNDS,
-            "edgeseg_patches_per_second": PATCHES / best_ours,
-            "plain_patches_per_second": PATCHES / best_plain,
-            "ratio": best_plain / best_ours,
-            "ratios_of_the_rounds": [plain_s / ours_s for ours_s, plain_s in turns],
+            "edgeseg_patches_per_second": PATCHES / ours_s,
+            "plain_patches_per_second": PATCHES / plain_s,
+            "ratio": plain_s / ours_s,
+            "ratios_of_the_rounds": [plain / ours for ours, plain in turns],
+            "aim": AIM,
+            "held": plain_s / ours_s >= AIM,
             "edgeseg_microseconds_per_patch_one_thread": parts(dataset),
         }
 
@@ -148,7 +153,7 @@ def main() -> None:
     print(f"  Pillow + tf.data   {figures['plain_patches_per_second']:8.0f} patches/s")
     print(f"  edgeseg            {figures['edgeseg_patches_per_second']:8.0f} patches/s")
     rounds = figures["ratios_of_the_rounds"]
-    print(f"  ratio              {figures['ratio']:8.1f}  (best of {ROUNDS}; rounds {min(rounds):.1f} to {max(rounds):.1f})")
+    print(f"  ratio              {figures['ratio']:8.1f}  (medians of {ROUNDS}; rounds {min(rounds):.1f} to {max(rounds):.1f}; aim {AIM})")
     whole = sum(figures["edgeseg_microseconds_per_patch_one_thread"].values())
     print(f"edgeseg, one thread: {whole:.0f} microseconds a patch")
     for name, value in figures["edgeseg_microseconds_per_patch_one_thread"].items():

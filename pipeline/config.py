@@ -31,7 +31,8 @@ class DataConfig(Section):
     split: Literal["scene", "patch"] = "scene"
     validation: float = Field(0.2, gt=0, lt=1)  # share of scenes (or patches) that is split off
     nonempty: bool = True  # train only on patches with more than 80 % nonzero pixels
-    workers: int = Field(0, ge=0, le=256)  # reader threads; 0: one per processor
+    cache: bool = True  # decode training patches once into data/cache, where there is room, and read them from there
+    workers: int = Field(0, ge=0, le=256)  # reader threads, or processes for a large dataset; 0: one per processor
 
     @field_validator("bands")
     @classmethod

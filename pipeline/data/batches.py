@@ -8,10 +8,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 
 from ..errors import EdgesegError
-from . import reader
-from .augment import Options, augment
-from .layout import CloudDataset
+from . import scratch
+from .augment import NONE, Options, crop, draw, tone
 from .names import PatchName
+from .sources import Source
 
 Batch = tuple[np.ndarray, np.ndarray, list[str]]
 AHEAD = 2  # batches that are read while one is used: enough to hide a slow file, bounded so that memory does not grow
@@ -22,22 +22,14 @@ class Batches:
 
     Images are float32 (B, size, size, bands) in 0..1, masks float32 {0, 1} (B, size, size, 1), names the patches' stems. With `options` an
     epoch is shuffled and augmented; order and changes depend on the seed, the epoch's number and the patch's place in `patches` alone, not
-    on threads, batch size or machine. Without `options` patches come in the order given, unchanged. `workers` 0: one thread a processor.
+    on source, threads, batch size or machine. Without `options` patches come in the order given, unchanged. `workers` 0: one thread a
+    processor.
     """
 
     def __init__(
-        self,
-        dataset: CloudDataset,
-        patches: Sequence[PatchName],
-        bands: Sequence[str],
-        size: int,
-        batch: int,
-        seed: int = 0,
-        options: Options | None = None,
-        workers: int = 0,
+        self, source: Source, patches: Sequence[PatchName], batch: int, seed: int = 0, options: Options | None = None, workers: int = 0
     ) -> None:
-        self.dataset, self.patches, self.bands = dataset, list(patches), tuple(bands)
-        self.size, self.batch, self.seed, self.options = size, batch, seed, options
+        self.source, self.patches, self.batch, self.seed, self.options = source, list(patches), batch, seed, options
         self.workers = workers or os.cpu_count() or 1
 
     def __len__(self) -> int:
@@ -72,8 +64,8 @@ class Batches:
 
     def _submit(self, pool: ThreadPoolExecutor, epoch: int, items: list[int]) -> tuple[Batch, list[Future]]:
         """Start filling one batch; each thread takes an even share of it, so that the first batch is ready as soon as it can be."""
-        images = np.empty((len(items), self.size, self.size, len(self.bands)), np.float32)
-        masks = np.empty((len(items), self.size, self.size, 1), np.float32)
+        images = scratch.empty((len(items), *self.source.shape), np.float32)
+        masks = scratch.empty((*images.shape[:3], 1), np.float32)
         shares = min(self.workers, len(items))
         every = [slice(first, None, shares) for first in range(shares)]
         futures = [pool.submit(self._fill, images[share], masks[share], epoch, items[share]) for share in every]
@@ -90,12 +82,13 @@ class Batches:
                 raise RuntimeError(f"{patch.stem}: {type(why).__name__}: {why}") from why
 
     def _read(self, image: np.ndarray, mask: np.ndarray, patch: PatchName, epoch: int, item: int) -> None:
-        bands = reader.read_bands([self.dataset.band_path("train", band, patch) for band in self.bands])
-        reader.scale_image(bands, self.size, out=image)
-        mask[..., 0] = reader.read_mask(self.dataset, patch, self.size)
+        change = NONE
         if self.options is not None:
             rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([self.seed, epoch, item + 1])))  # 0 would repeat order()'s
-            image[:], mask[:] = augment(image, mask, self.options, rng)
+            change = draw(self.options, len(image), rng)
+        self.source.read(patch, change, image, mask)
+        crop(image, mask, change)
+        tone(image, change)
 
 
 def _finish(started: tuple[Batch, list[Future]]) -> Batch:

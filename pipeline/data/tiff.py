@@ -5,8 +5,12 @@ The fast path is baseline TIFF (revision 6.0, Adobe 1992): classic files of eith
 size and against MAX_PIXELS before anything is allocated, and whatever is wrong becomes a DataError that names the file.
 """
 
+import functools
+import itertools
+import operator
 import os
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +28,9 @@ _WIDTH, _LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258,
 _OFFSETS, _SAMPLES, _ROWS, _COUNTS, _PREDICTOR, _SAMPLE_FORMAT = 273, 277, 278, 279, 317, 339
 _NONE, _PACKBITS = 1, 32773
 _SHORT, _LONG = 3, 4
+_ORDERS = {b"II": "<", b"MM": ">"}
+
+Take = Callable[[int, type], np.ndarray]  # gives a flat array of so many items of a type, to be filled: np.empty, or working memory
 
 
 class _Strips(NamedTuple):
@@ -42,20 +49,21 @@ class _Damaged(Exception):
     """Why a file cannot be read, without its name."""
 
 
-def read(path: Path | str, dtype: np.dtype | type | str) -> np.ndarray:
+def read(path: Path | str, dtype: np.dtype | type | str, file: Take = np.empty, pixels: Take = np.empty) -> np.ndarray:
     """Read the first image of a TIFF file as an array (height, width) of `dtype` (uint8 or uint16), native byte order.
 
-    Raises DataError, with the file's name, where the file is missing, damaged, too large, not single-band or not of this type.
+    `file` and `pixels` give the memory that the file and its pixels are put into; by default it is new. Raises DataError, with the file's
+    name, where the file is missing, damaged, too large, not single-band or not of this type.
     """
     dtype = np.dtype(dtype)
     try:
-        data = load(path)
+        data = load(path, file)
         strips = _parse(data)
         if strips is None:
             return _read_any(path, dtype)
         if strips.dtype.newbyteorder("=") != dtype:
             raise _Damaged(f"holds {strips.dtype.newbyteorder('=')} pixels where {dtype} is expected")
-        return _decode(data, strips)
+        return _decode(data, strips, pixels)
     except _Damaged as why:
         raise DataError(f"{path}: {why}") from None
 
@@ -106,18 +114,21 @@ def write(path: Path, array: np.ndarray) -> None:
     files.write_bytes(Path(path), encode(array))
 
 
-def load(path: Path | str) -> bytes:
-    """The bytes of a whole file. Plain descriptor calls: a Python file object costs as much as decoding the strips."""
+def load(path: Path | str, into: Take = np.empty) -> memoryview:
+    """The bytes of a whole file, in memory that `into` gives.
+
+    Plain descriptor calls: a Python file object costs as much as decoding the strips.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | os.O_CLOEXEC)
         try:
             size = os.fstat(descriptor).st_size
             if size > MAX_BYTES:
                 raise _Damaged(f"is {size} bytes long; more than {MAX_BYTES} is not read as one band")
-            data = os.read(descriptor, size)
-            while len(data) < size and (more := os.read(descriptor, size - len(data))):  # a read may be cut short by a signal
-                data += more
-            return data
+            data, got = memoryview(into(size, np.uint8)), 0
+            while got < size and (more := os.readv(descriptor, [data[got:]])):  # a read may be cut short by a signal
+                got += more
+            return data[:got]
         finally:
             os.close(descriptor)
     except FileNotFoundError:
@@ -126,9 +137,14 @@ def load(path: Path | str) -> bytes:
         raise _Damaged(f"cannot be read: {getattr(why, 'strerror', None) or why}") from None
 
 
-def _parse(data: bytes) -> _Strips | None:
+@functools.lru_cache(maxsize=64)
+def _directory(order: str, entries: int) -> struct.Struct:
+    return struct.Struct(order + "HHII" * entries)
+
+
+def _parse(data: memoryview | bytes) -> _Strips | None:
     """Read the first image directory; None for a valid-looking form that the fast path leaves to `tifffile`."""
-    order = {b"II": "<", b"MM": ">"}.get(data[:2])
+    order = _ORDERS.get(bytes(data[:2]))
     if order is None or len(data) < 8:
         raise _Damaged("is not a TIFF file" if data else "is empty")
     magic, start = struct.unpack_from(order + "HI", data, 2)
@@ -141,29 +157,27 @@ def _parse(data: bytes) -> _Strips | None:
     (entries,) = struct.unpack_from(order + "H", data, start)
     if start + 2 + 12 * entries > len(data):
         raise _Damaged("is truncated: its directory runs over its end")
-    fields = {
-        tag: (kind, count, start + 2 + 12 * index)
-        for index, (tag, kind, count) in enumerate(struct.iter_unpack(order + "HHI4x", data[start + 2 : start + 2 + 12 * entries]))
-    }
+    flat = _directory(order, entries).unpack_from(data, start + 2)
+    fields = dict(zip(flat[0::4], zip(flat[1::4], flat[2::4], flat[3::4], range(start + 10, len(data), 12), strict=False), strict=True))
 
     def one(tag: int, default: int | None = None) -> int:
         if tag not in fields:
             if default is None:
                 raise _Damaged(f"lacks TIFF field {tag}")
             return default
-        kind, count, at = fields[tag]
+        kind, count, value, _ = fields[tag]
         if count != 1 or kind not in (_SHORT, _LONG):
             return -1  # several samples, or a type nobody writes there
-        return struct.unpack_from(order + ("H" if kind == _SHORT else "I"), data, at + 8)[0]
+        return value if kind == _LONG else value >> 16 if order == ">" else value & 0xFFFF  # a short lies in the first two of four bytes
 
     def many(tag: int, expected: int) -> tuple[int, ...]:
         if tag not in fields:
             raise _Damaged(f"lacks TIFF field {tag}")
-        kind, count, at = fields[tag]
+        kind, count, value, at = fields[tag]
         if count != expected or kind not in (_SHORT, _LONG):
             raise _Damaged(f"is damaged: TIFF field {tag} has {count} entries where {expected} strips are needed")
         size = 2 if kind == _SHORT else 4
-        at = at + 8 if size * count <= 4 else struct.unpack_from(order + "I", data, at + 8)[0]
+        at = at if size * count <= 4 else value
         if at + size * count > len(data):
             raise _Damaged(f"is truncated: TIFF field {tag} lies behind its end")
         return struct.unpack_from(f"{order}{count}{'H' if size == 2 else 'I'}", data, at)
@@ -184,23 +198,23 @@ def _parse(data: bytes) -> _Strips | None:
     return _Strips(height, width, dtype, compression == _PACKBITS, rows, offsets, counts)
 
 
-def _decode(data: bytes, strips: _Strips) -> np.ndarray:
-    """The pixels, every strip with exactly the bytes its rows need."""
+def _decode(data: memoryview, strips: _Strips, into: Take = np.empty) -> np.ndarray:
+    """The pixels, every strip with exactly the bytes its rows need, in an array that `into` gives."""
     height, width, dtype, packed, rows, offsets, counts = strips
     row_bytes = width * dtype.itemsize
     total = height * row_bytes
     # PackBits at its best makes 128 bytes of 2, so a small file cannot make this allocate much
     if sum(counts) * (64 if packed else 1) < total:
         raise _Damaged("is damaged: its strips are too short for its size")
-    if any(offset + count > len(data) for offset, count in zip(offsets, counts, strict=True)):
+    if max(map(operator.add, offsets, counts)) > len(data):
         raise _Damaged("is truncated: a strip lies behind its end")
-    source, out = memoryview(data), np.empty(total, np.uint8)
+    out = into(total, np.uint8)
     decode = imagecodecs.packbits_decode if packed else _copy
-    if not _decode_at_once(source, strips, decode, out):
+    if not _decode_at_once(data, strips, decode, out):
         for index, (offset, count) in enumerate(zip(offsets, counts, strict=True)):
             part = out[index * rows * row_bytes : (index + 1) * rows * row_bytes]
             try:
-                got = len(decode(source[offset : offset + count], out=part))
+                got = len(decode(data[offset : offset + count], out=part))
             except Exception as why:  # imagecodecs has error classes of its own, one for each codec
                 raise _Damaged(f"is damaged: strip {index + 1} of {len(offsets)} does not unpack ({why})") from None
             if got != len(part):
@@ -212,12 +226,13 @@ def _decode(data: bytes, strips: _Strips) -> np.ndarray:
 def _decode_at_once(source: memoryview, strips: _Strips, decode, out: np.ndarray) -> bool:
     """Decode strips that lie end to end in one call, five times as fast as strip by strip; False where that does not come out even."""
     offsets, counts = strips.offsets, strips.counts
-    if any(offset + count != after for offset, count, after in zip(offsets, counts, offsets[1:], strict=False)):
+    *starts, end = itertools.accumulate(counts, initial=offsets[0])
+    if tuple(starts) != offsets:
         return False
-    if not strips.packed and sum(counts) != len(out):  # padding between the strips
+    if not strips.packed and end - offsets[0] != len(out):  # padding between the strips
         return False
     try:
-        return len(decode(source[offsets[0] : offsets[-1] + counts[-1]], out=out)) == len(out)
+        return len(decode(source[offsets[0] : end], out=out)) == len(out)
     except Exception:  # strip by strip says which one is damaged
         return False
 

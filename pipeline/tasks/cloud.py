@@ -16,10 +16,14 @@ from ..config import AugmentConfig, Config
 from ..data import demo, tiff
 from ..data.bands import parse_bands
 from ..data.batches import Batches
+from ..data.cache import Key
+from ..data.cache_build import provide
 from ..data.grids import SceneGrid
 from ..data.layout import CloudDataset, open_dataset
 from ..data.names import PatchName
+from ..data.processes import files_source
 from ..data.reader import patch_side, read_image, read_stored
+from ..data.sources import Source
 from ..data.split import split
 from ..errors import DataError
 from ..models import check_size
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
 CLASSES = 1  # one sigmoid: the probability of cloud
 POSITIVE = 1
 DEMO_ROOT = Path("data/demo")
+CACHE_ROOT = Path("data/cache")
 TRUE_COLOUR = ("red", "green", "blue")
 
 
@@ -88,10 +93,21 @@ class Cloud:
         return demo.make(DEMO_ROOT)
 
     @cached_property
+    def listed(self) -> list[PatchName]:
+        """All patches to train and validate on."""
+        return self.dataset.training_patches(self.config.data.nonempty)
+
+    @cached_property
     def patches(self) -> tuple[list[PatchName], list[PatchName]]:
         """Training and validation patches."""
+        return split(self.listed, self.config.data.split, self.config.data.validation, self.config.seed)
+
+    @cached_property
+    def source(self) -> Source:
+        """Where their pixels come from: a cache of all of them, which is the same for every split and seed, or their files."""
         data = self.config.data
-        return split(self.dataset.training_patches(data.nonempty), data.split, data.validation, self.config.seed)
+        cached = provide(CACHE_ROOT, Key(self.dataset, tuple(self.listed), self.bands, data.size), data.workers) if data.cache else None
+        return cached or files_source(self.dataset, self.bands, data.size, data.workers, len(self.listed))
 
     def training(self) -> Batches:
         """Shuffled and augmented."""
@@ -102,8 +118,7 @@ class Cloud:
         return self._batches(self.patches[1], None)
 
     def _batches(self, patches: list[PatchName], options: AugmentConfig | None) -> Batches:
-        data = self.config.data
-        return Batches(self.dataset, patches, self.bands, data.size, self.config.train.batch, self.config.seed, options, data.workers)
+        return Batches(self.source, patches, self.config.train.batch, self.config.seed, options, self.config.data.workers)
 
     def representative(self, count: int) -> list[np.ndarray]:
         """`count` training patches (S, S, C), spread evenly over the training split; fewer where there are fewer."""

@@ -5,9 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.data.augment import augment
+from pipeline.data.augment import crop, draw, move, tone
 
 OFF = {"flip": False, "quarter_turns": False, "crop": 0.0, "brightness": 0.0, "contrast": 0.0}
+
+
+def augment(image, mask, options, rng):
+    """All of it, as Batches does it, in new arrays."""
+    change = draw(options, len(image), rng)
+    image, mask = (move(array, change, np.empty_like(array)) for array in (image, mask))
+    crop(image, mask, change)
+    tone(image, change)
+    return image, mask
 
 
 def options(**changes):
@@ -69,3 +78,34 @@ def test_nothing_asked_for_changes_nothing_and_an_empty_patch_stays_empty():
     empty = np.zeros_like(image)
     everything = options(flip=True, quarter_turns=True, crop=0.5, brightness=0.5, contrast=0.5)
     assert not augment(empty, mask, everything, np.random.default_rng(0))[0].any()
+
+
+def plainly(image, mask, options, rng):
+    """The same, one numpy operation after the other."""
+    if options.flip:
+        if rng.random() < 0.5:
+            image, mask = image[:, ::-1], mask[:, ::-1]
+        if rng.random() < 0.5:
+            image, mask = image[::-1], mask[::-1]
+    if options.quarter_turns:
+        turns = int(rng.integers(4))
+        image, mask = np.rot90(image, turns), np.rot90(mask, turns)
+    if options.brightness or options.contrast:
+        shift, stretch = (limit * rng.uniform(-1, 1) for limit in (options.brightness, options.contrast))
+        image = image.astype(np.float64)
+        seen = image.any(axis=2, keepdims=True)
+        mean = image.mean(axis=(0, 1), where=seen, keepdims=True) if seen.any() else 0
+        image = np.where(seen, np.clip((image - mean) * (1 + stretch) + mean + shift, 0, 1), 0)
+    return image, mask
+
+
+@given(st.integers(0, 10**6), st.integers(1, 4), st.booleans(), st.booleans(), st.sampled_from([0, 0.3]), st.sampled_from([0, 0.5]))
+def test_every_change_is_what_numpy_makes_of_it(seed, bands, flip, turns, brightness, contrast):
+    image, mask = patch(seed, bands=bands)
+    image[:, :7] = 0
+    image[9:11, :, 0] = 0  # dark in one band only, unless there is no other
+    asked = options(flip=flip, quarter_turns=turns, brightness=brightness, contrast=contrast)
+    made = augment(image, mask, asked, np.random.default_rng(seed))
+    expected = plainly(image, mask, asked, np.random.default_rng(seed))
+    np.testing.assert_allclose(made[0], expected[0], rtol=0, atol=3e-7 if brightness or contrast else 0)
+    np.testing.assert_array_equal(made[1], expected[1])

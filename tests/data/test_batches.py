@@ -8,6 +8,7 @@ from pipeline.data import layout, reader, tiff
 from pipeline.data.bands import BANDS
 from pipeline.data.batches import AHEAD, Batches
 from pipeline.data.names import PatchName
+from pipeline.data.sources import Files
 from pipeline.errors import DataError
 
 ALL = SimpleNamespace(flip=True, quarter_turns=True, crop=0.3, brightness=0.1, contrast=0.2)
@@ -36,7 +37,7 @@ def threads():
 
 
 def test_without_options_patches_come_as_the_reader_reads_them(data):
-    batches = Batches(data, PATCHES, ("nir", "green"), 16, 4)
+    batches = Batches(Files(data, ("nir", "green"), 16), PATCHES, 4)
     made = list(batches.epoch(0))
     assert len(batches) == len(made) == 3
     assert [(images.shape, masks.shape) for images, masks, _ in made] == [((n, 16, 16, 2), (n, 16, 16, 1)) for n in (4, 4, 3)]
@@ -48,9 +49,9 @@ def test_without_options_patches_come_as_the_reader_reads_them(data):
 
 
 def test_order_and_changes_depend_on_seed_epoch_and_item_alone(data):
-    images, masks, names = whole(Batches(data, PATCHES, BANDS, 32, 4, seed=7, options=ALL, workers=1), 2)
+    images, masks, names = whole(Batches(Files(data, BANDS, 32), PATCHES, 4, seed=7, options=ALL, workers=1), 2)
     for batch, workers in ((4, 3), (1, 2), (11, 5), (50, 1)):
-        other = whole(Batches(data, PATCHES, BANDS, 32, batch, seed=7, options=ALL, workers=workers), 2)
+        other = whole(Batches(Files(data, BANDS, 32), PATCHES, batch, seed=7, options=ALL, workers=workers), 2)
         np.testing.assert_array_equal(images, other[0])
         np.testing.assert_array_equal(masks, other[1])
         assert names == other[2]
@@ -59,7 +60,7 @@ def test_order_and_changes_depend_on_seed_epoch_and_item_alone(data):
 
 def test_another_seed_or_epoch_is_another_order_and_other_changes(data):
     def first(seed, epoch):
-        images, _, names = whole(Batches(data, PATCHES, BANDS, 32, 4, seed=seed, options=ALL), epoch)
+        images, _, names = whole(Batches(Files(data, BANDS, 32), PATCHES, 4, seed=seed, options=ALL), epoch)
         return tuple(names), images[names.index(PATCHES[0].stem)].tobytes()
 
     made = [first(1, 0), first(1, 1), first(2, 0)]
@@ -67,16 +68,16 @@ def test_another_seed_or_epoch_is_another_order_and_other_changes(data):
 
 
 def test_the_order_is_the_same_on_any_machine(data):
-    assert Batches(data, PATCHES, BANDS, 32, 4, seed=42, options=ALL).order(3) == [3, 8, 7, 4, 2, 5, 6, 1, 9, 10, 0]
+    assert Batches(Files(data, BANDS, 32), PATCHES, 4, seed=42, options=ALL).order(3) == [3, 8, 7, 4, 2, 5, 6, 1, 9, 10, 0]
 
 
 def test_closing_the_iterator_stops_the_threads(data):
-    epoch = Batches(data, PATCHES, BANDS, 16, 1, workers=3).epoch(0)
+    epoch = Batches(Files(data, BANDS, 16), PATCHES, 1, workers=3).epoch(0)
     next(epoch)
     assert threads()
     epoch.close()
     assert not threads()
-    whole(Batches(data, PATCHES, BANDS, 16, 1, workers=3), 0)
+    whole(Batches(Files(data, BANDS, 16), PATCHES, 1, workers=3), 0)
     assert not threads()
 
 
@@ -84,7 +85,7 @@ def test_no_more_than_a_few_batches_are_read_ahead(data, monkeypatch):
     started = []
     submit = Batches._submit
     monkeypatch.setattr(Batches, "_submit", lambda self, *rest: started.append(1) or submit(self, *rest))
-    for taken, _ in enumerate(Batches(data, PATCHES, BANDS, 16, 1).epoch(0), start=1):
+    for taken, _ in enumerate(Batches(Files(data, BANDS, 16), PATCHES, 1).epoch(0), start=1):
         assert len(started) <= taken + AHEAD
 
 
@@ -92,16 +93,16 @@ def test_a_damaged_file_reaches_the_caller_by_name(data):
     path = data.band_path("train", "nir", PATCHES[6])
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(DataError, match=path.name):
-        whole(Batches(data, PATCHES, BANDS, 16, 2), 0)
+        whole(Batches(Files(data, BANDS, 16), PATCHES, 2), 0)
     assert not threads()
 
 
 def test_a_bug_in_a_worker_reaches_the_caller_with_the_patch(data):
     broken = SimpleNamespace(flip=False, quarter_turns=False, crop="a lot", brightness=0, contrast=0)
     with pytest.raises(RuntimeError, match=r"patch_\d+_1_by_\d+_scene: "):
-        whole(Batches(data, PATCHES, BANDS, 16, 2, options=broken), 0)
+        whole(Batches(Files(data, BANDS, 16), PATCHES, 2, options=broken), 0)
 
 
 def test_no_patches_make_no_batches(data):
-    batches = Batches(data, [], BANDS, 16, 2)
+    batches = Batches(Files(data, BANDS, 16), [], 2)
     assert len(batches) == 0 and list(batches.epoch(0)) == []
