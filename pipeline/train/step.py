@@ -45,9 +45,11 @@ class Stepper:
     def _run(self, function: Callable, images: np.ndarray, masks: np.ndarray, size: int) -> tuple[float, np.ndarray]:
         real = len(images)
         # a short batch is filled with its own patches at weight zero: one shape, one compiled step, and no foreign batch statistics
-        fill = np.arange(size) % real
+        if real < size:
+            fill = np.arange(size) % real
+            images, masks = images[fill], masks[fill]
         weights = (np.arange(size) < real).astype(np.float32)
-        share = shares(self.strategy, [images[fill], masks[fill], weights])
+        share = shares(self.strategy, [images, masks, weights])
         value, counts = function(*share, tf.constant(float(real)))
         return float(value), counts.numpy()
 
