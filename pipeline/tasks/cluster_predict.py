@@ -1,8 +1,9 @@
 """The stage `predict` over an existing Dask cluster: one scene is one task, on storage that all workers share."""
 
+import contextlib
 import os
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,25 +85,26 @@ def _spread(client: Any, address: str, run: Run, config: Config, variants: Seque
                     say(f"error: scene {futures[future]}: {failure}")
                 progress.advance(shown)
     except BaseException:  # Ctrl-C, a stop, a lost cluster: what waits is taken back, what runs ends by itself and is complete then
-        client.cancel(list(futures), force=True)
+        with contextlib.suppress(Exception):
+            client.cancel(list(futures), force=True)
         raise
     return failures
 
 
-def _finished(client: Any, address: str, futures: dict[Any, str]):
+def _finished(client: Any, address: str, futures: dict[Any, str]) -> Iterator[Any]:
     """The futures as they finish; says so once when no worker is left that could go on."""
+    from distributed import CancelledError, wait
     from distributed import TimeoutError as NotYet  # asyncio's, which is not Python's own before 3.11
-    from distributed import wait
 
     waiting, told = set(futures), False
     while waiting:
         try:
             done = wait(waiting, timeout=_LOOK, return_when="FIRST_COMPLETED").done
+        except CancelledError:  # by distributed itself: nobody else cancels them
+            raise MissingToolError(
+                f"{address}: the connection to the scheduler was lost; what is complete is kept: give the same command again"
+            ) from None
         except NotYet:
-            if client.status != "running":
-                raise MissingToolError(
-                    f"{address}: the connection to the scheduler was lost; what is complete is kept: give the same command again"
-                ) from None
             lonely = not client.scheduler_info(n_workers=-1)["workers"]
             if lonely and not told:
                 say(f"{address}: no worker is left; waiting for one (Ctrl-C ends this, and what is complete is kept)")

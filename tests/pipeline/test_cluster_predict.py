@@ -150,6 +150,35 @@ def test_interrupted_it_goes_on_where_it_was(place, local, run, two):
     assert contents(run) == contents(local)
 
 
+def test_storage_that_fails_is_tried_again(place, run, two, capsys):
+    """A folder where a record belongs: writing it is an OSError each time."""
+    stuck = run.scenes / "int8" / f"{cluster_place.SCENES[3]}.json"
+    stuck.mkdir(parents=True)
+    with pytest.raises(OSError, match=stuck.name):
+        cluster_predict.predict(run, place.config(), ["int8"], two.address)
+    logs = "".join((two.folder / f"{name}.log").read_text() for name in ("w0", "w1"))
+    assert logs.count("Compute Failed") == 1 + cluster_predict.RETRIES
+    assert sum(path.is_file() for path in (run.scenes / "int8").glob("*.json")) == 3
+
+
+def test_a_scheduler_that_is_gone(place, run, tmp_path):
+    made = cluster_place.Cluster(tmp_path)
+    try:
+        made.start(1)
+        made.wait_for(1)
+        started = subprocess.Popen(command(run, made.address), env=cluster_place.environment(), stderr=subprocess.PIPE, text=True)
+        until = time.monotonic() + 60
+        while not list((run.scenes / "int8").glob("*.json")) and time.monotonic() < until:
+            time.sleep(0.01)
+        made.processes["scheduler"].kill()
+        said = started.communicate(timeout=60)[1]
+    finally:
+        made.stop()
+    assert started.returncode == 4 and said.splitlines()[-1].startswith(
+        f"error: {made.address}: the connection to the scheduler was lost"
+    ), said
+
+
 def test_a_worker_that_cannot_do_the_work_is_named(place, run, two, tmp_path):
     """Without the code, and with another version of it."""
     other = tmp_path / "other" / "pipeline"
