@@ -31,8 +31,7 @@ def predict(run: Run, config: Config, variants: Sequence[str], address: str) -> 
     scenes = test_scenes(config)
     with cluster.connected(address) as client:
         for scene in scenes:
-            done = stage.done(scene)
-            if all(done.values()):
+            if stage.complete(scene):
                 for variant in variants:
                     say(f"{variant} {scene.id}: already there")
             else:

@@ -50,22 +50,18 @@ class Stage:
         self._runners: dict[str, Runner] = {}
         self._thresholds = read_thresholds(run, config)
 
-    def done(self, scene: cloud.Scene, data: str | None = None) -> dict[str, bool]:
-        """By variant: whether everything it makes of the scene is there, of the model, thresholds and data (its fingerprint) at hand."""
-        data = data or scene.fingerprint()
-        there = dict.fromkeys(self.variants, False)
-        if _has_colour(self.run, scene, data):
-            for variant in self.variants:
-                complete = all(path.exists() for path in picture_paths(self.run, variant, scene))
-                there[variant] = complete and read_record(self.run, variant, scene.id).get("key") == self._key(variant, data)
-        return there
+    def complete(self, scene: cloud.Scene) -> bool:
+        """Whether nothing of the scene needs to be made."""
+        data = scene.fingerprint()
+        return _has_colour(self.run, scene, data) and all(self._done(variant, scene, data) for variant in self.variants)
 
     def predict(self, scene: cloud.Scene) -> Iterator[str]:
         """Make what is missing of the scene; a line for people as each variant is done. Its record comes after all that it speaks of."""
         data = scene.fingerprint()
-        done = self.done(scene, data)
-        truth = None if all(done.values()) else scene.truth()
-        if not all(done.values()):
+        done = {variant: self._done(variant, scene, data) for variant in self.variants}
+        coloured = _has_colour(self.run, scene, data)
+        truth = None if coloured and all(done.values()) else scene.truth()
+        if not coloured:
             _colour(self.run, scene, truth, data)
         for variant in self.variants:
             if done[variant]:
@@ -73,6 +69,11 @@ class Stage:
             else:
                 key = self._key(variant, data)
                 yield _predict(self.run, variant, self._runner(variant), scene, truth, self._thresholds, key, self.threads)
+
+    def _done(self, variant: str, scene: cloud.Scene, data: str) -> bool:
+        """Whether all that `variant` makes of the scene is there, of the model, thresholds and data (its fingerprint) at hand."""
+        key = read_record(self.run, variant, scene.id).get("key")
+        return key == self._key(variant, data) and all(path.exists() for path in picture_paths(self.run, variant, scene))
 
     def _key(self, variant: str, data: str) -> dict[str, Any]:
         return {"model": self._models[variant], "data": data, "thresholds": self._thresholds}
@@ -125,13 +126,12 @@ def _colour_paths(run: Run, scene: cloud.Scene) -> tuple[Path, Path]:
 
 
 def _colour(run: Run, scene: cloud.Scene, truth: np.ndarray | None, data: str) -> None:
-    """The scene in true colour, shrunk, for overlays and the report; made again where the data is another."""
-    if not _has_colour(run, scene, data):
-        path, record = _colour_paths(run, scene)
-        patches = (scene.colour(row, col) for row, col in scene.positions())
-        small = images.thumbnail(Grid(scene.rows, scene.cols), scene.side, patches, mask_shape(scene, truth))
-        images.write_png(path, images.composite(small))
-        files.write_json(record, {"data": data})
+    """The scene in true colour, shrunk, for overlays and the report."""
+    path, record = _colour_paths(run, scene)
+    patches = (scene.colour(row, col) for row, col in scene.positions())
+    small = images.thumbnail(Grid(scene.rows, scene.cols), scene.side, patches, mask_shape(scene, truth))
+    images.write_png(path, images.composite(small))
+    files.write_json(record, {"data": data})
 
 
 def mask_shape(scene: cloud.Scene, truth: np.ndarray | None) -> tuple[int, int]:

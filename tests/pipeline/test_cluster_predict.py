@@ -116,6 +116,14 @@ def test_what_is_complete_is_not_sent(place, local, run, two, capsys):
     assert {path: path.stat().st_mtime_ns for path in others} == others
 
 
+def test_a_lost_colour_picture_costs_no_prediction(place, local, run, capsys):
+    shutil.copytree(local.scenes, run.scenes)
+    (run.scenes / "colour" / f"{cluster_place.SCENES[0]}.png").unlink()
+    predicting.predict(run, place.config(), ["int8"])
+    assert capsys.readouterr().err.count("already there") == 4
+    assert contents(run) == contents(local)
+
+
 def test_a_damaged_scene_does_not_stop_the_others(place, local, run, two, capsys):
     broken = place.data / "38-Cloud_test" / "test_nir" / f"nir_patch_9_1_by_9_{cluster_place.SCENES[1]}.TIF"
     kept = broken.with_suffix(".kept")
