@@ -147,11 +147,19 @@ def predict(
     run: RunName = None,
     data: DataRoot = None,
     variant: Annotated[list[str] | None, typer.Option(help="One of the variants; may be repeated. Default: all.")] = None,
+    dask: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Spread the scenes over the Dask cluster of this scheduler (docs/archives.md).")
+    ] = None,
 ) -> None:
     """Make stitched masks of whole test scenes: PNG, TIFF, probabilities, overlays, differences."""
+    found = find(RUNS, run)
+    if dask is not None:
+        from .tasks.cluster_predict import predict as spread
+
+        spread(found, _config(found, data), variant or VARIANTS, dask)
+        return
     from .tasks.predicting import predict as stage
 
-    found = find(RUNS, run)
     stage(found, _config(found, data), variant or VARIANTS)
 
 

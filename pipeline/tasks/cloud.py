@@ -4,6 +4,8 @@ A task knows its dataset, its classes and its score; the stages know none of tha
 """
 
 import hashlib
+import os
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -65,10 +67,15 @@ class Scene:
 
     def fingerprint(self) -> str:
         """A digest of the files' names, sizes and times: another one means other data, which must be predicted again."""
-        digest = hashlib.sha256()
+        digest, folders = hashlib.sha256(), {}
         for path in (*self.files, *([self.mask] if self.mask.exists() else [])):
-            about = path.stat()
-            digest.update(f"{path.resolve()} {about.st_size} {about.st_mtime_ns}\n".encode())
+            about = os.lstat(path)
+            if stat.S_ISLNK(about.st_mode):
+                about, real = path.stat(), path.resolve()
+            else:  # its folder alone can be a link: resolved once, not for each of thousands of files
+                folder = folders.get(path.parent) or folders.setdefault(path.parent, path.parent.resolve())
+                real = folder / path.name
+            digest.update(f"{real} {about.st_size} {about.st_mtime_ns}\n".encode())
         return digest.hexdigest()
 
     def positions(self) -> Iterator[tuple[int, int]]:

@@ -56,14 +56,31 @@ def test_256_levels_are_exact(seed, n):
         assert found.low <= found.value <= found.high <= at[0]
 
 
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 2**31), st.integers(2, 3000), st.floats(0.02, 0.98))
+def test_the_cut_and_the_f1_of_int8_levels_are_scikit_learns_to_the_last_bit(seed, n, cloud):
+    rng = np.random.default_rng(seed)
+    truth = rng.random(n) < cloud
+    truth[0] = True
+    stored = np.clip(rng.normal(np.where(truth, 40, -40), 50).round(), -128, 127).astype(np.int8)
+    p = (stored.astype(np.float32) + 128) * np.float32(1 / 256)  # as an int8 model's output is turned into probabilities
+    _, near = sklearn_best(truth, p)
+    candidates = {float(t): f1_score(truth, p >= t) for t in near}  # scikit-learn's own F1 of each of its best cuts, some equal
+    found = best_f1(made(truth, p))
+    assert found.f1 == max(candidates.values())
+    first_level = float(p[p >= np.float32(found.value)].min())  # the lowest level called positive is what tells cuts apart
+    assert candidates[first_level] == found.f1
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_float_probabilities_to_1e_4(seed):
     rng = np.random.default_rng(seed)
     truth = rng.random(200_000) < 0.3
     p = (1 / (1 + np.exp(-rng.normal(np.where(truth, 1, -1), 1.5)))).astype(np.float32)
     histogram = made(truth, p)
-    found, (best, _) = best_f1(histogram), sklearn_best(truth, p)
+    found, (best, at) = best_f1(histogram), sklearn_best(truth, p)
     assert best - 1e-4 <= found.f1 <= best + 1e-12
+    assert np.abs(found.value - at).min() <= 1e-4
     predicted = p >= np.float32(found.value)
     assert f1_score(truth, predicted) == pytest.approx(found.f1, abs=1e-12)
     assert found.precision == pytest.approx((predicted & truth).sum() / predicted.sum())
@@ -90,6 +107,19 @@ def test_batches_and_sums_count_alike():
         np.testing.assert_array_equal(whole.positives, other.positives)
         np.testing.assert_array_equal(whole.negatives, other.negatives)
     assert whole.positives.sum() == truth.sum() and whole.negatives.sum() == (truth == 0).sum()
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 2**31), st.sampled_from([1, 1000, 262_144, 262_145]), st.sampled_from(["even", "levels", "ends", "edges"]))
+def test_every_pixel_is_counted_in_its_bin(seed, n, kind):
+    """Against numpy's own histogram over EDGES: no pixel moves to a neighbour's counter, in blocks of any length."""
+    rng = np.random.default_rng(seed)
+    values = {"even": rng.random(n, np.float32), "levels": rng.integers(0, 256, n).astype(np.float32) / np.float32(256)}
+    values |= {"ends": rng.choice(np.array([-1, 0, 1, 2], np.float32), n), "edges": rng.choice(EDGES, n)}
+    p, truth = values[kind], rng.integers(0, 3, n).astype(np.uint8)
+    found, clipped = made(truth, p), np.clip(p, 0, 1)
+    for counts, those in ((found.positives, clipped[truth != 0]), (found.negatives, clipped[truth == 0])):
+        np.testing.assert_array_equal(counts, np.histogram(those, EDGES)[0])
 
 
 def test_the_middle_of_the_plateau_is_taken():

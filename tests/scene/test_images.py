@@ -45,12 +45,14 @@ def test_probabilities_are_rounded():
     assert images.probability_image(np.array([[0, 0.1, 0.5, 1, 1.2, -1]], np.float32)).tolist() == [[0, 26, 128, 255, 255, 0]]
 
 
+def difference(truth, prediction):
+    """The full-size picture, pixel by pixel."""
+    colours = [images.TRUE_NEGATIVE, images.FALSE_POSITIVE, images.FALSE_NEGATIVE, images.TRUE_POSITIVE]
+    return np.array(colours, np.uint8)[(truth != 0).astype(int) * 2 + (prediction != 0)]
+
+
 def test_difference_shows_the_four_cases(masks):
-    truth, prediction = masks
-    picture = images.difference(truth, prediction)
-    cases = {(1, 1): images.TRUE_POSITIVE, (0, 1): images.FALSE_POSITIVE, (1, 0): images.FALSE_NEGATIVE, (0, 0): images.TRUE_NEGATIVE}
-    for (t, p), colour in cases.items():
-        assert (picture[(truth == t) & (prediction == p)] == colour).all()
+    np.testing.assert_array_equal(images.shrink_difference(*masks), difference(*masks))
 
 
 def test_shrinking(masks):
@@ -59,8 +61,16 @@ def test_shrinking(masks):
     assert images.shrink(np.kron(truth, np.ones((20, 20), np.uint8)) * 255).shape == (900, 693)
     small = images.shrink_difference(truth, prediction, 30)
     assert small.shape == (30, 23, 3)
-    assert np.abs(small.mean((0, 1)) - images.difference(truth, prediction).mean((0, 1))).max() < 4
-    np.testing.assert_array_equal(images.shrink_difference(truth, prediction), images.difference(truth, prediction))
+    assert np.abs(small.mean((0, 1)) - difference(truth, prediction).mean((0, 1))).max() < 4
+
+
+@pytest.mark.parametrize("factor", [2, 3, 7])
+def test_a_shrunk_difference_is_the_mean_of_the_colours(masks, factor):
+    height, width = (side // factor for side in masks[0].shape)
+    truth, prediction = (mask[: height * factor, : width * factor] for mask in masks)
+    small = images.shrink_difference(truth, prediction, max(height, width))
+    blocks = difference(truth, prediction).reshape(height, factor, width, factor, 3).astype(np.float64)
+    assert np.abs(small - blocks.mean(axis=(1, 3))).max() <= 0.501  # rounding alone
 
 
 def test_composite_stretches_what_is_filled():

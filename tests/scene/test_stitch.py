@@ -1,5 +1,6 @@
 """Stitching, against cutting with plain slices, and upsampling, against TensorFlow."""
 
+import threading
 import tracemalloc
 
 import numpy as np
@@ -99,9 +100,37 @@ def test_a_scene_streams_in_bounded_memory():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert pixels == 1401 * 1333
-    # a band held by the caller, the next in the making; a batch in use, one read ahead (as patches and stacked), outputs
-    assert peak < 2 * row + 5 * batch
+    # a band held by the caller, the next in the making; a batch given out and one run (Identity's outputs are views of its input), one that
+    # is to be run (as patches and stacked), one being read
+    assert peak < 2 * row + 6 * batch
     assert peak < 23 * row
+
+
+def test_the_next_patches_run_while_the_last_are_worked_on():
+    """The runner begins the second batch although nobody has asked for it: the caller is still at the first."""
+    begun = [threading.Event() for _ in range(3)]
+
+    class Watched(Identity):
+        def __call__(self, images):
+            next(event for event in begun if not event.is_set()).set()
+            return super().__call__(images)
+
+    stream = predict_patches(Watched(2), Grid(3, 16), lambda r, c: np.zeros((2, 2, 4), np.float32))
+    next(stream)
+    assert begun[1].wait(10)
+    assert not begun[2].wait(0.1)  # but no further: memory is bounded
+    assert sum(1 for _ in stream) == 47
+
+
+def test_an_error_of_the_network_reaches_the_caller_and_ends_the_threads():
+    class Broken(Identity):
+        def __call__(self, images):
+            raise DataError("the model's outputs are not probabilities")
+
+    before = threading.active_count()
+    with pytest.raises(DataError, match="not probabilities"):
+        list(predict_patches(Broken(2), Grid(5, 16), lambda r, c: np.zeros((2, 2, 4), np.float32)))
+    assert threading.active_count() == before
 
 
 def test_the_grid_is_abandoned_cleanly():
