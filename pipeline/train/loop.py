@@ -20,7 +20,7 @@ from . import checkpoint
 from .checkpoint import Checkpoint
 from .cluster import leads
 from .distribute import precision, strategy
-from .plateau import Plateau
+from .plateau import Plateau, cosine
 from .step import Metric, Stepper
 
 
@@ -133,7 +133,11 @@ class _Phase:
 
     def _epoch(self, epoch: int, end: int) -> dict[str, Any]:
         options, started = self.plan.options, time.monotonic()
-        self.optimizer.learning_rate = rate = self.plateau.learning_rate
+        falls = options.schedule == "cosine"
+        rate = self.plateau.learning_rate
+        if falls:
+            rate = cosine(self.phase.learning_rate, options.min_learning_rate, epoch - self.first, self.phase.epochs)
+        self.optimizer.learning_rate = rate
         loss, score = self._pass(self.plan.train, self._train, epoch, f"epoch {epoch + 1}/{end}")
         self.network.after_epoch()
         val_loss, val_score = self._pass(self.plan.validation, self.stepper.validate, epoch, "validation")
@@ -148,7 +152,7 @@ class _Phase:
             "learning_rate": rate,
             "seconds": round(time.monotonic() - started, 3),
         }
-        better = self.plateau.update(epoch, val_loss, options.lr_patience, options.lr_factor, options.min_learning_rate)
+        better = self.plateau.update(epoch, val_loss, 0 if falls else options.lr_patience, options.lr_factor, options.min_learning_rate)
         if self.chief:
             say(
                 f"epoch {epoch + 1}/{end} {self.phase.name}: loss {loss:.4f}, {name} {score:.4f}; validation loss {val_loss:.4f}, {name} "

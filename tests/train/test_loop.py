@@ -247,3 +247,16 @@ def test_a_strategy_without_its_cluster_is_refused(tmp_path, monkeypatch):
             monkeypatch.setenv("TF_CONFIG", value)
         with pytest.raises(UsageError, match="TF_CONFIG, such as"):
             fit(plan(tmp_path, strategy="multi-worker"))
+
+
+def test_a_falling_rate_starts_anew_with_each_phase_and_goes_on_after_a_kill(tmp_path):
+    from pipeline.train.loop import fit
+    from pipeline.train.plateau import cosine
+
+    settings = {"schedule": "cosine", "float_epochs": 2, "epochs": 4, "qat": "full", "lr_patience": 1, "min_learning_rate": 1e-5}
+    made = plan(tmp_path, **settings)
+    with pytest.raises(Killed):
+        fit(with_data(made, train=Synthetic(spoil=killer(4, 1))))
+    fit(made)
+    expected = [cosine(1e-2, 1e-5, epoch, 2) for epoch in range(2)] + [cosine(1e-3, 1e-5, epoch, 4) for epoch in range(4)]
+    assert column(made, "learning_rate") == pytest.approx(expected)
