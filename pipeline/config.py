@@ -80,6 +80,7 @@ class TrainConfig(Section):
     lr_patience: int = Field(8, ge=0)  # plateau: epochs without a better validation loss before the rate is reduced; 0: never
     lr_factor: float = Field(0.5, gt=0, lt=1)
     min_learning_rate: float = Field(1e-6, gt=0)
+    weights: Literal["best", "last"] = "best"  # of the epoch with the best validation loss, or of the last: see docs/training.md
     mixed_precision: Literal["none", "float16", "bfloat16"] = "none"
     strategy: Literal["none", "mirrored", "multi-worker"] = "none"
     tensorboard: bool = True

@@ -69,7 +69,9 @@ class Plan:
 
 
 def fit(plan: Plan) -> list[np.ndarray]:
-    """Train through all phases, from `last.npz` where it is there; return the best weights of the last phase.
+    """Train through all phases, from `last.npz` where it is there; return the last phase's weights, the best or the last as asked for.
+
+    A phase always starts from the best weights of the one before it.
 
     Raises DataError naming the batch's patches where the loss is not finite.
     """
@@ -89,7 +91,7 @@ def fit(plan: Plan) -> list[np.ndarray]:
                 state = None
             best = checkpoint.load(_best_file(plan, phase)).weights
     assert best is not None, "a plan has at least one phase"
-    return best
+    return checkpoint.load(last).weights if plan.options.weights == "last" else best
 
 
 def _best_file(plan: Plan, phase: Phase) -> Path:

@@ -260,3 +260,19 @@ def test_a_falling_rate_starts_anew_with_each_phase_and_goes_on_after_a_kill(tmp
     fit(made)
     expected = [cosine(1e-2, 1e-5, epoch, 2) for epoch in range(2)] + [cosine(1e-3, 1e-5, epoch, 4) for epoch in range(4)]
     assert column(made, "learning_rate") == pytest.approx(expected)
+
+
+def test_the_last_weights_where_they_are_asked_for(tmp_path):
+    from pipeline.train import checkpoint
+    from pipeline.train.loop import fit
+
+    found = {}
+    for weights in ("best", "last"):
+        made = plan(tmp_path / weights, epochs=5, learning_rate=1e-1, weights=weights)
+        found[weights] = made, fit(with_data(made, validation=Synthetic(6, shuffle=False, inverted=True)))
+    for weights, (made, returned) in found.items():
+        kept = checkpoint.load(made.checkpoints / f"{weights}.npz")
+        assert all(np.array_equal(a, b) for a, b in zip(returned, kept.weights, strict=True))
+        assert fit(made)[0].tolist() == returned[0].tolist()  # a training that is over gives the same again
+    best = checkpoint.load(found["best"][0].checkpoints / "best.npz")
+    assert best.meta["epoch"] < 4  # or there would be nothing to tell apart
