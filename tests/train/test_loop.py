@@ -262,17 +262,15 @@ def test_a_falling_rate_starts_anew_with_each_phase_and_goes_on_after_a_kill(tmp
     assert column(made, "learning_rate") == pytest.approx(expected)
 
 
-def test_the_last_weights_where_they_are_asked_for(tmp_path):
+@pytest.mark.parametrize("weights", ["best", "last"])
+def test_the_weights_that_are_asked_for(tmp_path, weights):
     from pipeline.train import checkpoint
     from pipeline.train.loop import fit
 
-    found = {}
-    for weights in ("best", "last"):
-        made = plan(tmp_path / weights, epochs=5, learning_rate=1e-1, weights=weights)
-        found[weights] = made, fit(with_data(made, validation=Synthetic(6, shuffle=False, inverted=True)))
-    for weights, (made, returned) in found.items():
-        kept = checkpoint.load(made.checkpoints / f"{weights}.npz")
-        assert all(np.array_equal(a, b) for a, b in zip(returned, kept.weights, strict=True))
-        assert fit(made)[0].tolist() == returned[0].tolist()  # a training that is over gives the same again
-    best = checkpoint.load(found["best"][0].checkpoints / "best.npz")
-    assert best.meta["epoch"] < 4  # or there would be nothing to tell apart
+    made = plan(tmp_path, epochs=1, weights=weights)
+    fit(made)
+    kept = checkpoint.load(made.checkpoints / "last.npz")
+    marked = checkpoint.Checkpoint(kept.meta, [array * 0 + 7 for array in kept.weights])
+    checkpoint.save(made.checkpoints / "best.npz", marked)  # one epoch is its own best: told apart by hand
+    expected = marked if weights == "best" else kept
+    assert all(np.array_equal(a, b) for a, b in zip(fit(made), expected.weights, strict=True))
