@@ -76,9 +76,12 @@ class TrainConfig(Section):
     float_epochs: int = Field(0, ge=0)  # epochs in float before quantization-aware fine-tuning starts
     float_learning_rate: float = Field(1e-3, gt=0)  # of those
     patience: int = Field(20, ge=0)  # epochs without a better validation loss before stopping; 0: never stop early
-    lr_patience: int = Field(8, ge=0)  # epochs without a better validation loss before the rate is reduced; 0: never
+    # plateau: reduced when validation stalls; cosine: falls to min_learning_rate over the epochs asked for (arXiv 1608.03983)
+    schedule: Literal["plateau", "cosine"] = "plateau"
+    lr_patience: int = Field(8, ge=0)  # plateau: epochs without a better validation loss before the rate is reduced; 0: never
     lr_factor: float = Field(0.5, gt=0, lt=1)
     min_learning_rate: float = Field(1e-6, gt=0)
+    weights: Literal["best", "last"] = "best"  # of the epoch with the best validation loss, or of the last: see docs/training.md
     mixed_precision: Literal["none", "float16", "bfloat16"] = "none"
     strategy: Literal["none", "mirrored", "multi-worker"] = "none"
     tensorboard: bool = True

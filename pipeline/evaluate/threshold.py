@@ -15,7 +15,7 @@ POINTS = 512  # of a curve that is kept: more are not seen in a plot
 
 @dataclass(frozen=True)
 class Threshold:
-    """A threshold and what it does on the pixels it was chosen on; p >= `value` is positive. Best anywhere in `low` .. `high`."""
+    """A threshold and what it does on the pixels it was chosen on; p >= `value` is positive. As good anywhere in `low` .. `high`."""
 
     value: float
     f1: float
@@ -45,7 +45,7 @@ def best_f1(histogram: Histogram) -> Threshold:
     Many thresholds share the best F1: all between two neighbouring outputs of a 256-level model, nearly the whole range of a sharp one.
     The middle of that plateau is taken, farthest from the outputs on either side that would change the result on unseen data; of
     several plateaus the widest, then the lowest. Without a positive pixel the best is to predict none (F1 1 by the convention of
-    `scores`); where that would be meaningless, as for validation data, use `choose`.
+    `scores`); where that would be meaningless, as for validation data, use `steady.choose`.
     """
     tp, fp = histogram.cuts()
     f1 = _curve(tp, fp).f1
@@ -53,24 +53,21 @@ def best_f1(histogram: Histogram) -> Threshold:
     runs = np.split(at_best, np.flatnonzero(np.diff(at_best) > 1) + 1)
     # a run's thresholds begin above the bin before it; in bins, since EDGES are even to float32 rounding
     run = max(runs, key=len)
-    cut = int(run[len(run) // 2])
-    curve = _curve(tp[cut : cut + 1], fp[cut : cut + 1], total=int(tp[0]))
+    return threshold_at(histogram, int(run[len(run) // 2]), (int(run[0]), int(run[-1])))
+
+
+def threshold_at(histogram: Histogram, cut: int, run: tuple[int, int]) -> Threshold:
+    """The threshold EDGES[`cut`] and what it does on the pixels of `histogram`; as good are those of the bins `run`, first to last."""
+    tp, fp = histogram.cuts()
+    point = _curve(tp[cut : cut + 1], fp[cut : cut + 1], total=int(tp[0]))
     return Threshold(
         value=float(EDGES[cut]),
-        f1=float(curve.f1[0]),
-        precision=float(curve.precision[0]),
-        recall=float(curve.recall[0]),
+        f1=float(point.f1[0]),
+        precision=float(point.precision[0]),
+        recall=float(point.recall[0]),
         low=float(EDGES[run[0]]),
-        high=float(EDGES[run[-1]]),
+        high=float(EDGES[run[1]]),
     )
-
-
-def choose(histogram: Histogram) -> Threshold:
-    """`best_f1` on validation data; DataError where it holds no positive or no negative pixel, since any threshold would do as well."""
-    for what, pixels in (("positive", histogram.positives), ("negative", histogram.negatives)):
-        if not pixels.any():
-            raise DataError(f"validation data has no {what} pixel: no threshold can be chosen; change data.split or data.validation")
-    return best_f1(histogram)
 
 
 def curve(histogram: Histogram) -> Curve:
@@ -101,6 +98,11 @@ def write_curve(path: Path, full: Curve) -> None:
     for row in zip(kept.threshold.tolist(), kept.precision, kept.recall, kept.f1, strict=True):
         text.write(",".join(f"{value:.8g}" for value in row) + "\n")
     files.write_text(path, text.getvalue())
+
+
+def f1_of_cuts(tp: np.ndarray, fp: np.ndarray) -> np.ndarray:
+    """F1 of every cut of `Histogram.cuts` or of sums and differences of such."""
+    return _curve(tp, fp).f1
 
 
 def _curve(tp: np.ndarray, fp: np.ndarray, total: int | None = None, threshold: np.ndarray = EDGES) -> Curve:

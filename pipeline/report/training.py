@@ -38,11 +38,11 @@ def threshold(source: Source) -> Html:
         return section("threshold", "Threshold", absent("The chosen threshold (threshold.json)", "train"))
     patches = f" ({chosen['patches']} patches)" if "patches" in chosen else ""
     text = (
-        f"A pixel counts as positive from a probability of {chosen['value']:.4f}: the best F1 ({chosen['f1']:.4f}; precision "
+        f"A pixel counts as positive from a probability of {chosen['value']:.4f}: F1 {chosen['f1']:.4f} (precision "
         f"{chosen['precision']:.4f}, recall {chosen['recall']:.4f}) on {chosen.get('chosen_on', 'validation data')}{patches}."
     )
     if "low" in chosen:
-        text += f" Any threshold from {chosen['low']:.4f} to {chosen['high']:.4f} does as well there; the middle was taken."
+        text += f" Any threshold from {chosen['low']:.4f} to {chosen['high']:.4f} does as well there, as far as those pixels can tell."
     if not source.curve:
         return section("threshold", "Threshold", tag("p", text), absent("The precision-recall curve (pr_curve.csv)", "train"))
     chart = tag("div", Html(precision_recall_svg(source.curve, chosen)), class_="charts one")

@@ -48,9 +48,15 @@ def seeds_of(text: str) -> list[int]:
 
 
 def wanted(network: Config, recipe: Config, seed: int) -> Config:
-    """`recipe` for the network of another configuration: everything is the recipe's but [model], the seed and the name."""
+    """`recipe` for the network of another configuration: everything is the recipe's but [model], the seed and the name.
+
+    A learning rate that the network's own file names is the network's: what one learns best at is no good to another (docs/models.md).
+    """
     name = f"{network.name}-{recipe.name}-{seed}"[:64]
-    return recipe.model_copy(update={"name": name, "model": network.model, "seed": seed})
+    train = recipe.train
+    if "learning_rate" in network.train.model_fields_set:
+        train = train.model_copy(update={"learning_rate": network.train.learning_rate})
+    return recipe.model_copy(update={"name": name, "model": network.model, "train": train, "seed": seed})
 
 
 def trained(folder: Path, config: Config) -> dict[str, Any]:

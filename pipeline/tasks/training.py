@@ -3,6 +3,8 @@
 import contextlib
 import fcntl
 from collections.abc import Iterator
+from functools import reduce
+from operator import add
 
 import numpy as np
 import tensorflow as tf
@@ -11,7 +13,8 @@ from .. import files
 from ..config import Config
 from ..errors import UsageError
 from ..evaluate.histogram import Histogram
-from ..evaluate.threshold import choose, curve, thin, write_curve
+from ..evaluate.steady import GROUPS, choose
+from ..evaluate.threshold import curve, thin, write_curve
 from ..models import build
 from ..models.losses import loss
 from ..models.qat import quantization_aware
@@ -94,16 +97,19 @@ def _phases(config: Config, bands: int) -> tuple[Phase, ...]:
 
 
 def _threshold(run: Run, task: cloud.Cloud, model: tf.keras.Model) -> None:
-    """Choose the threshold with the best F1 on the validation patches, at the network's own size; keep the curve."""
-    histogram = Histogram()
+    """Choose the threshold by F1 on the validation patches, at the network's own size; keep the curve."""
     infer = tf.function(lambda images: model(images, training=False))
     batches = task.validation()
+    patches, seen = len(batches.patches), 0
+    groups = [Histogram() for _ in range(min(GROUPS, patches))]  # of neighbours: what is left out together should be alike
     for images, masks, _ in track(batches.epoch(0), "threshold", total=len(batches)):
-        histogram.add(masks[..., 0] > 0.5, infer(images).numpy()[..., 0])
-    chosen, full = choose(histogram), curve(histogram)
+        for mask, p in zip(masks[..., 0] > 0.5, infer(images).numpy()[..., 0], strict=True):
+            groups[seen * len(groups) // patches].add(mask, p)
+            seen += 1
+    chosen, full = choose(groups), curve(reduce(add, groups))
     write_curve(run.pr_curve, full)
     precision_recall(run.folder / "pr_curve.png", thin(full), chosen)
-    files.write_json(run.threshold, chosen.json() | {"chosen_on": "validation patches", "patches": len(batches.patches)})
+    files.write_json(run.threshold, chosen.json() | {"chosen_on": "validation patches", "patches": patches})
     say(
         f"threshold {chosen.value:.4f} on validation patches: F1 {chosen.f1:.4f}, precision {chosen.precision:.4f}, "
         f"recall {chosen.recall:.4f}"

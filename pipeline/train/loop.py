@@ -20,7 +20,7 @@ from . import checkpoint
 from .checkpoint import Checkpoint
 from .cluster import leads
 from .distribute import precision, strategy
-from .plateau import Plateau
+from .plateau import Plateau, cosine
 from .step import Metric, Stepper
 
 
@@ -69,7 +69,9 @@ class Plan:
 
 
 def fit(plan: Plan) -> list[np.ndarray]:
-    """Train through all phases, from `last.npz` where it is there; return the best weights of the last phase.
+    """Train through all phases, from `last.npz` where it is there; return the last phase's weights, the best or the last as asked for.
+
+    A phase always starts from the best weights of the one before it.
 
     Raises DataError naming the batch's patches where the loss is not finite.
     """
@@ -89,7 +91,7 @@ def fit(plan: Plan) -> list[np.ndarray]:
                 state = None
             best = checkpoint.load(_best_file(plan, phase)).weights
     assert best is not None, "a plan has at least one phase"
-    return best
+    return checkpoint.load(last).weights if plan.options.weights == "last" else best
 
 
 def _best_file(plan: Plan, phase: Phase) -> Path:
@@ -133,7 +135,11 @@ class _Phase:
 
     def _epoch(self, epoch: int, end: int) -> dict[str, Any]:
         options, started = self.plan.options, time.monotonic()
-        self.optimizer.learning_rate = rate = self.plateau.learning_rate
+        falls = options.schedule == "cosine"
+        rate = self.plateau.learning_rate
+        if falls:
+            rate = cosine(self.phase.learning_rate, options.min_learning_rate, epoch - self.first, self.phase.epochs)
+        self.optimizer.learning_rate = rate
         loss, score = self._pass(self.plan.train, self._train, epoch, f"epoch {epoch + 1}/{end}")
         self.network.after_epoch()
         val_loss, val_score = self._pass(self.plan.validation, self.stepper.validate, epoch, "validation")
@@ -148,7 +154,7 @@ class _Phase:
             "learning_rate": rate,
             "seconds": round(time.monotonic() - started, 3),
         }
-        better = self.plateau.update(epoch, val_loss, options.lr_patience, options.lr_factor, options.min_learning_rate)
+        better = self.plateau.update(epoch, val_loss, 0 if falls else options.lr_patience, options.lr_factor, options.min_learning_rate)
         if self.chief:
             say(
                 f"epoch {epoch + 1}/{end} {self.phase.name}: loss {loss:.4f}, {name} {score:.4f}; validation loss {val_loss:.4f}, {name} "

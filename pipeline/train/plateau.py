@@ -33,3 +33,13 @@ class Plateau:
     def exhausted(self, patience: int) -> bool:
         """True where training should stop early."""
         return bool(patience) and self.waited >= patience
+
+
+def cosine(highest: float, lowest: float, epoch: int, epochs: int) -> float:
+    """The rate of epoch `epoch` (from 0) of `epochs`: half a cosine from `highest`, which would reach `lowest` after the last.
+
+    Loshchilov and Hutter 2017, arXiv 1608.03983, equation 5, without restarts and with a step an epoch. It depends on nothing else, so that
+    a training that goes on after a kill goes on at the same rate. Never above `highest`.
+    """
+    lowest = min(lowest, highest)
+    return lowest + (highest - lowest) * (1 + math.cos(math.pi * epoch / epochs)) / 2

@@ -36,10 +36,19 @@ def test_seeds():
 def test_everything_is_the_recipe_s_but_the_network(tmp_path):
     (tmp_path / "recipe.toml").write_text(RECIPE)
     recipe = load(tmp_path / "recipe.toml")
-    config = family.wanted(family.config_of("edge-s"), recipe, 7)
-    assert config.name == "edge-s-tiny-7" and config.seed == 7
-    assert config.model == family.config_of("edge-s").model
+    config = family.wanted(family.config_of("improved-3"), recipe, 7)
+    assert config.name == "improved-3-tiny-7" and config.seed == 7
+    assert config.model == family.config_of("improved-3").model
     assert (config.data, config.train, config.augment) == (recipe.data, recipe.train, recipe.augment)
+
+
+def test_a_rate_that_the_network_s_file_names_is_its_own(tmp_path):
+    (tmp_path / "own.toml").write_text('name = "own"\n[train]\nlearning_rate = 0.1\nepochs = 9\n')
+    recipe = load(None, "name=r train.learning_rate=0.2 train.batch=3")
+    config = family.wanted(family.config_of(str(tmp_path / "own.toml")), recipe, 1)
+    assert config.train == recipe.train.model_copy(update={"learning_rate": 0.1})
+    rates = {name: family.wanted(family.config_of(name), recipe, 1).train.learning_rate for name in family.NETWORKS}
+    assert rates == {"edge-s": 1.6e-2, "edge-m": 1.6e-2, "edge-l": 1.6e-2, "early": 0.2, "improved-3": 0.2}
 
 
 def test_a_run_of_the_same_config_is_gone_on_with_and_no_other(tmp_path):

@@ -266,3 +266,30 @@ def test_a_strategy_without_its_cluster_is_refused(tmp_path, monkeypatch):
             monkeypatch.setenv("TF_CONFIG", value)
         with pytest.raises(UsageError, match="TF_CONFIG, such as"):
             fit(plan(tmp_path, strategy="multi-worker"))
+
+
+def test_a_falling_rate_starts_anew_with_each_phase_and_goes_on_after_a_kill(tmp_path):
+    from pipeline.train.loop import fit
+    from pipeline.train.plateau import cosine
+
+    settings = {"schedule": "cosine", "float_epochs": 2, "epochs": 4, "qat": "full", "lr_patience": 1, "min_learning_rate": 1e-5}
+    made = plan(tmp_path, **settings)
+    with pytest.raises(Killed):
+        fit(with_data(made, train=Synthetic(spoil=killer(4, 1))))
+    fit(made)
+    expected = [cosine(1e-2, 1e-5, epoch, 2) for epoch in range(2)] + [cosine(1e-3, 1e-5, epoch, 4) for epoch in range(4)]
+    assert column(made, "learning_rate") == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("weights", ["best", "last"])
+def test_the_weights_that_are_asked_for(tmp_path, weights):
+    from pipeline.train import checkpoint
+    from pipeline.train.loop import fit
+
+    made = plan(tmp_path, epochs=1, weights=weights)
+    fit(made)
+    kept = checkpoint.load(made.checkpoints / "last.npz")
+    marked = checkpoint.Checkpoint(kept.meta, [array * 0 + 7 for array in kept.weights])
+    checkpoint.save(made.checkpoints / "best.npz", marked)  # one epoch is its own best: told apart by hand
+    expected = marked if weights == "best" else kept
+    assert all(np.array_equal(a, b) for a, b in zip(fit(made), expected.weights, strict=True))

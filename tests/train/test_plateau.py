@@ -3,10 +3,11 @@
 import json
 from dataclasses import asdict
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.train.plateau import Plateau
+from pipeline.train.plateau import Plateau, cosine
 
 losses = st.lists(st.floats(0, 10, allow_nan=False), min_size=1, max_size=60)
 patience = st.integers(0, 6)
@@ -69,3 +70,13 @@ def test_a_checkpoint_in_between_changes_nothing(course, cut):
             plateau = Plateau(**json.loads(json.dumps(asdict(plateau))))
         plateau.update(epoch, loss, 2, 0.5, 1e-6)
     assert plateau == whole
+
+
+@given(rates, rates, st.integers(1, 200))
+def test_a_cosine_falls_from_the_highest_rate_and_stays_above_the_lowest(highest, lowest, epochs):
+    seen = [cosine(highest, lowest, epoch, epochs) for epoch in range(epochs)]
+    assert seen[0] == pytest.approx(highest)
+    assert all(later <= earlier for earlier, later in zip(seen, seen[1:], strict=False))
+    assert all(min(lowest, highest) <= rate * (1 + 1e-12) for rate in seen)
+    # the same distance above the middle before half time as below it afterwards
+    assert all(seen[epoch] + seen[epochs - epoch] == pytest.approx(highest + min(lowest, highest)) for epoch in range(1, epochs))
