@@ -49,6 +49,7 @@ def plan(folder: Path, *, epochs: int = 3, float_epochs: int = 0, qat: str = "no
     from pipeline.models.losses import loss
     from pipeline.models.qat import quantization_aware
     from pipeline.models.ranges import Ranges
+    from pipeline.models.straight_through import cheapen
     from pipeline.tasks.cloud import metric
     from pipeline.train.loop import Network, Phase, Plan
 
@@ -59,6 +60,7 @@ def plan(folder: Path, *, epochs: int = 3, float_epochs: int = 0, qat: str = "no
         if qat == "none":
             return Network(start)
         model = quantization_aware(start, qat)
+        cheapen(model)  # as the real plan does
         ranges = Ranges(model)
         return Network(model, ranges.tie, ranges.refresh_weights)
 
