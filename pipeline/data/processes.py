@@ -106,7 +106,7 @@ def decoders(dataset: CloudDataset, bands: Sequence[str], size: int, number: int
     import cv2
 
     cv2.setNumThreads(1)  # OpenCV's own threads would compete with the caller's for the same processors
-    found = Decoders(dataset, bands, size, number if number > 1 and patches >= ENOUGH else 0, dtype)
+    found = Decoders(dataset, bands, size, number if _worth_it(number, patches) else 0, dtype)
     try:
         yield found
     finally:
@@ -137,4 +137,8 @@ class DecodedFiles:
 def files_source(dataset: CloudDataset, bands: Sequence[str], size: int, workers: int, patches: int) -> Source:
     """The files of so many patches, decoded by `workers` processes (0: one a processor) where that is worth it, else by who reads them."""
     number = workers or os.cpu_count() or 1
-    return DecodedFiles(dataset, bands, size, number) if number > 1 and patches >= ENOUGH else Files(dataset, bands, size)
+    return DecodedFiles(dataset, bands, size, number) if _worth_it(number, patches) else Files(dataset, bands, size)
+
+
+def _worth_it(number: int, patches: int) -> bool:
+    return number > 1 and patches >= ENOUGH
