@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import ROOT, pins, tflite_source, toolchain
-from .device_files import CACHE, UnfitProgram, digest, whole
+from .device_files import CACHE, UnfitProgram, alone, digest, whole
 from .errors import FrontDoorError, MissingTool, WrongUsage
 
 TARGETS = ("mendel", "generic", "native")
@@ -62,8 +62,10 @@ def compile_programs(target: str, names: Sequence[str]) -> Path:
     for name in _SOURCES:
         pins.unpacked(name)
     work = CACHE / "build" / target
-    _run("-m", "cmake", "-S", ROOT / "cpp", "--preset", target, "-B", work, f"-DEDGESEG_SOURCES={CACHE / 'sources'}", "-DEDGESEG_TESTS=ON")
-    _run("-m", "cmake", "--build", work, "--target", *names)
+    sources = f"-DEDGESEG_SOURCES={CACHE / 'sources'}"
+    with alone(work):
+        _run("-m", "cmake", "-S", ROOT / "cpp", "--preset", target, "-B", work, sources, "-DEDGESEG_TESTS=ON")
+        _run("-m", "cmake", "--build", work, "--target", *names)
     return work
 
 

@@ -12,7 +12,7 @@ import urllib.request
 from pathlib import Path
 
 from . import ROOT, toolchain
-from .device_files import CACHE, WrongArchive, digest, remove, whole
+from .device_files import CACHE, WrongArchive, alone, digest, remove, whole
 from .errors import FrontDoorError, MissingTool
 
 PINS = ROOT / "toolchains" / "pins.json"
@@ -55,14 +55,25 @@ def unpacked(name: str, local: "Path | None" = None) -> Path:
     """The folder .cache/sources/<name> with what the pin keeps of its archive; unpacked again whenever the pin changes."""
     entry = pin(name)
     folder, mark = CACHE / "sources" / name, CACHE / "sources" / f"{name}.pin"
-    if folder.is_dir() and mark.is_file() and mark.read_text(encoding="utf-8") == entry["integrity"]:
-        return folder
-    source = archive(name, local)
+
+    def there() -> bool:
+        return folder.is_dir() and mark.is_file() and mark.read_text(encoding="utf-8") == entry["integrity"]
+
+    if not there():
+        with alone(folder):
+            if not there():  # the one that was waited for may have made it
+                _unpack(archive(name, local), entry["keep"], folder, mark)
+                mark.write_text(entry["integrity"], encoding="utf-8")
+    return folder
+
+
+def _unpack(source: Path, keep: str, folder: Path, mark: Path) -> None:
+    """What begins with `keep` in the archive `source`, as `folder`; `mark` goes first, since what it vouches for does."""
     remove(mark)
     with whole(folder) as partial, tarfile.open(source) as tar:
         partial.mkdir()
         for member in tar:
-            inside = member.name.removeprefix(entry["keep"])
+            inside = member.name.removeprefix(keep)
             if inside == member.name or not inside or not member.isfile():
                 continue
             target = (partial / inside).resolve()
@@ -72,8 +83,6 @@ def unpacked(name: str, local: "Path | None" = None) -> Path:
             with tar.extractfile(member) as data, open(target, "wb") as out:  # type: ignore[union-attr]
                 shutil.copyfileobj(data, out)
             target.chmod(0o755 if member.mode & 0o100 else 0o644)
-    mark.write_text(entry["integrity"], encoding="utf-8")
-    return folder
 
 
 def _fetch(entry: dict, folder: Path) -> Path:

@@ -1,8 +1,11 @@
-"""Which tests need a container engine: they run on the host, with pytest and the standard library."""
+"""How `make test` runs the tests: side by side; those that need a container engine on the host, with pytest and the standard library."""
 
 from pathlib import Path
 
 _MARK = "mark.engine"
+# One process a core, up to four: each may hold TensorFlow (1 to 2 GB). What belongs together stays in one process and in the order of
+# tests/conftest.py: the quick ones first.
+PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadgroup", "--no-loadscope-reorder")
 
 
 def need_engine(root: Path) -> "list[str]":

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from . import ROOT
-from .device_files import CACHE, digest
+from .device_files import CACHE, alone, digest
 from .errors import MissingTool
 
 REQUIREMENTS = ROOT / "toolchains" / "requirements.txt"
@@ -18,6 +18,14 @@ def python() -> Path:
     interpreter, mark = folder / "bin" / "python", folder / "complete"
     if mark.is_file() and interpreter.exists():
         return interpreter
+    with alone(folder):
+        if not mark.is_file() or not interpreter.exists():  # the one that was waited for may have made it
+            _install(folder, interpreter)
+            mark.touch()  # last: a process killed before leaves an environment that the next one makes anew
+    return interpreter
+
+
+def _install(folder: Path, interpreter: Path) -> None:
     print("edgeseg: setting up the cross compiler (once, about 400 MB)", file=sys.stderr, flush=True)
     install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:"]
     try:
@@ -28,8 +36,6 @@ def python() -> Path:
         raise MissingTool(
             f"{REQUIREMENTS.relative_to(ROOT)} could not be installed ({said[-1] if said else why}); see `pip config list`"
         ) from None
-    mark.touch()  # last: a process killed before leaves an environment that the next one makes anew
-    return interpreter
 
 
 def environment() -> dict[str, str]:

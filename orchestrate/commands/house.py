@@ -38,9 +38,9 @@ def test(context, engine=ENGINE):
     with answered():
         chosen = engines.choose(engine)
     if chosen.name == "local":
-        start(chosen, Stage((), module="pytest"))
+        start(chosen, Stage(testing.PARALLEL, module="pytest"))
         return
-    arguments = ("-p", "no:cacheprovider", "-m", "not engine")  # the checkout is read-only there
+    arguments = (*testing.PARALLEL, "-p", "no:cacheprovider", "-m", "not engine")  # the checkout is read-only there
     start(chosen, Stage(arguments, module="pytest", reads=(ROOT.parent / "shared",), writes=(ROOT / "out",), image="tests"))
     here = testing.need_engine(ROOT)
     if code := subprocess.call([sys.executable, "-m", "pytest", "-m", "engine", *here], cwd=ROOT):

@@ -20,7 +20,7 @@ def pipeline(cwd, *arguments):
     return done
 
 
-def test_there_and_back(native, shared, tmp_path, capsys):
+def test_there_and_back(native, shared, tmp_path, measured):
     """What the board's program makes differs from this machine's LiteRT only where a probability is near the threshold."""
     data = shared / "data" / "l8biome38"
     pipeline(tmp_path, "demo", "--config", ROOT / "configs" / "l8biome.toml", "--data", data, "--set", SMALL)
@@ -36,12 +36,10 @@ def test_there_and_back(native, shared, tmp_path, capsys):
         assert done.returncode == 0, done.stderr
         taken = json.loads(pipeline(tmp_path, "board", "take", "--scene", scene["id"], "--from", back, "--json").stdout)
         differing, pixels = taken["int8"]["differing"], taken["int8"]["pixels"]
-        with capsys.disabled():
-            print(f"\n{scene['id']}: {differing} of {pixels} pixels ({differing / pixels:.3%}) differ from the host's int8 mask")
+        measured(f"{scene['id']}: {differing} of {pixels} pixels ({differing / pixels:.3%}) differ from the host's int8 mask")
         assert differing <= 0.01 * pixels
     section = json.loads((run / "evaluation" / "summary.json").read_text())["board"]
     jaccard = {name: table["validation"]["macro"]["jaccard"] for name, table in section["variants"].items()}
-    with capsys.disabled():
-        print(jaccard)
+    measured(f"macro Jaccard: {jaccard}")
     assert len(section["scenes"]) == 2 and abs(jaccard["board"] - jaccard["int8"]) < 0.01
     assert "On the board" in (run / "report.html").read_text()

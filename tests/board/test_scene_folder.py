@@ -28,7 +28,7 @@ def patches(packed, seed=0):
     return made.view(packed.dtype).reshape(packed.patches, *packed.shape)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(1, 4),
     st.integers(1, 4),

@@ -64,7 +64,7 @@ def steps(one, other):
 
 
 @pytest.mark.slow
-def test_this_machine_against_litert(native, model, patches, tmp_path, capsys):
+def test_this_machine_against_litert(native, model, patches, tmp_path, measured):
     scene = write_scene(tmp_path / "scene", patches)
     done = native.run(
         "inference", "--model", model, "--scene", scene, "--out", tmp_path / "out", "--stitch", tmp_path / "m.raw", "--threshold", "0.5"
@@ -73,8 +73,7 @@ def test_this_machine_against_litert(native, model, patches, tmp_path, capsys):
     want, (scale, zero_point) = litert(model, patches, 32)
     got = read_results(tmp_path / "out")
     largest, share = steps(got, want)
-    with capsys.disabled():
-        print(f"\nTF Lite 2.9.0 against LiteRT: at most {largest} steps, {share:.2%} of values differ")
+    measured(f"TF Lite 2.9.0 against LiteRT: at most {largest} steps, {share:.2%} of values differ")
     # The input tensors are equal (test_scene_run.py); TF Lite 2.9's kernels and XNNPACK's round a layer's scaling differently.
     assert largest <= 2
     mask = np.fromfile(tmp_path / "m.raw", np.uint8).reshape(192, 256)
@@ -84,7 +83,7 @@ def test_this_machine_against_litert(native, model, patches, tmp_path, capsys):
 
 @pytest.mark.qemu
 @pytest.mark.slow
-def test_the_boards_processor_gives_the_same_bytes(native, cortex_a35, model, patches, tmp_path, capsys):
+def test_the_boards_processor_gives_the_same_bytes(native, cortex_a35, model, patches, tmp_path, measured):
     scene, outs = write_scene(tmp_path / "scene", patches), {}
     for name, programs in (("native", native), ("board", cortex_a35)):
         out = tmp_path / name
@@ -94,8 +93,7 @@ def test_the_boards_processor_gives_the_same_bytes(native, cortex_a35, model, pa
         assert done.returncode == 0, done.stderr
         outs[name] = read_results(out)
     largest, share = steps(outs["native"], outs["board"])
-    with capsys.disabled():
-        print(f"\nCortex-A35 against this machine: at most {largest} steps, {share:.2%} of values differ")
+    measured(f"Cortex-A35 against this machine: at most {largest} steps, {share:.2%} of values differ")
     assert largest <= 1
     # whatever TF Lite's kernels do, ours are the same: the same results give the same picture, byte for byte
     done = native.run("stitch", "--in", tmp_path / "board", "--out", tmp_path / "again.png", "--crop", "191x253")

@@ -56,7 +56,7 @@ augmentation = st.builds(
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     options=st.none() | augmentation,
     bands=st.permutations(BANDS).flatmap(lambda order: st.integers(1, 4).map(lambda number: tuple(order[:number]))),

@@ -12,7 +12,7 @@ from PIL import Image
 from pipeline.data import tiff
 from pipeline.errors import DataError
 
-quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 shapes = st.tuples(st.integers(1, 60), st.integers(1, 40))
 arrays = st.sampled_from([np.uint8, np.uint16]).flatmap(
     lambda dtype: hnp.arrays(dtype, shapes, elements=st.integers(0, 3) | st.integers(0, np.iinfo(dtype).max))
@@ -144,7 +144,7 @@ def test_every_truncation_is_a_data_error(tmp_path):
         raise AssertionError(f"{length} of {len(whole)} bytes read as {read.shape}")
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_flipped_bytes_give_an_image_or_a_data_error(data, tmp_path):
     damaged = bytearray(BASES[data.draw(st.integers(0, len(BASES) - 1))])

@@ -206,7 +206,7 @@ def test_without_a_package_that_it_needs(here, board_folder, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_network_is_within_one_step_of_cpp(board, here, native, tmp_path, capsys):
+def test_a_network_is_within_one_step_of_cpp(board, here, native, tmp_path, measured):
     """What differs is the arithmetic of TF Lite's kernels; the masks of the same results do not."""
     model = network(tmp_path / "int8.tflite")
     folder = write_scene(tmp_path / "scene", images(3, 4, 64, 4))
@@ -216,8 +216,7 @@ def test_a_network_is_within_one_step_of_cpp(board, here, native, tmp_path, caps
         done = python.run("scene", *arguments(model, folder, tmp_path / name))
         assert done.returncode == 0, done.stderr
         largest, share = steps(read_results(tmp_path / name), want)
-        with capsys.disabled():
-            print(f"\n{name}: at most {largest} steps from the C++ program, {share:.2%} of values differ")
+        measured(f"{name}: at most {largest} steps from the C++ program, {share:.2%} of values differ")
         assert largest <= 1
 
 

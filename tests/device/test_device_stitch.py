@@ -46,7 +46,7 @@ def test_pixels_are_those_of_cpp(native, tmp_path, side, size, dtype, scale, zer
         assert ours == theirs
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_scene_and_crop(native, tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("any")

@@ -136,13 +136,13 @@ rows_ = st.builds(Row, st.from_regex(r"\A[A-Z][A-Z0-9_]{2,28}\Z"), st.integers(0
         outcome=st.sampled_from([None, "succeeded", "failed"]),
     )
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_print_then_parse_is_the_identity(output):
     assert parse(render(output)) == [output]
 
 
 @given(st.text(max_size=400) | st.binary(max_size=400).map(lambda data: "Edge TPU Compiler version 1\n" + data.decode("latin1")))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_text_is_parsed(text):
     for run in parse(text):
         run.json()

@@ -50,19 +50,19 @@ def folder(tmp_path_factory):
 
 
 @given(st.binary(max_size=300), st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_bytes(folder, data, marked):
     survives(folder / "a.tflite", (b"\x10\x00\x00\x00TFL3" if marked else b"") + data)
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_flips_of_a_small_model(folder, seed):
     survives(folder / "b.tflite", flipped(builder.unet_step(), random.Random(seed)))
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_flips_of_a_compiled_file(folder, seed):
     survives(folder / "c.tflite", flipped(builder.compiled(), random.Random(seed)), inspect)
 

@@ -19,7 +19,6 @@ def loop(truth, prediction):
     return tuple(found)
 
 
-@settings(deadline=None)
 @given(st.integers(2, 7), st.integers(1, 30), st.integers(1, 30), st.integers(0, 2**31))
 def test_counts_equal_scikit_learn(classes, height, width, seed):
     rng = np.random.default_rng(seed)
@@ -32,7 +31,7 @@ def test_counts_equal_scikit_learn(classes, height, width, seed):
         assert counts(found, positive) == loop(truth == positive, prediction == positive)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.integers(1, 40), st.floats(0, 1), st.floats(0, 1), st.integers(0, 2**31))
 def test_scores_equal_scikit_learn(pixels, cloud, called, seed):
     rng = np.random.default_rng(seed)

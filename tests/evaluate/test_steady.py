@@ -47,7 +47,7 @@ def naive(parts):
     return cuts, whole, whole[best] - whole <= error + 1e-12
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.integers(0, 2**31), st.integers(2, 7))
 def test_it_is_the_one_nearest_to_one_half_within_a_standard_error(seed, count):
     parts = patches(np.random.default_rng(seed), count)

@@ -40,7 +40,7 @@ def test_edges_are_exact():
     assert EDGES.dtype == np.float32 and EDGES[-1] > 1
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 2**31), st.integers(2, 3000))
 def test_256_levels_are_exact(seed, n):
     truth, p = levels(np.random.default_rng(seed), n)
@@ -56,7 +56,7 @@ def test_256_levels_are_exact(seed, n):
         assert found.low <= found.value <= found.high <= at[0]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 2**31), st.integers(2, 3000), st.floats(0.02, 0.98))
 def test_the_cut_and_the_f1_of_int8_levels_are_scikit_learns_to_the_last_bit(seed, n, cloud):
     rng = np.random.default_rng(seed)
@@ -109,7 +109,7 @@ def test_batches_and_sums_count_alike():
     assert whole.positives.sum() == truth.sum() and whole.negatives.sum() == (truth == 0).sum()
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(0, 2**31), st.sampled_from([1, 1000, 262_144, 262_145]), st.sampled_from(["even", "levels", "ends", "edges"]))
 def test_every_pixel_is_counted_in_its_bin(seed, n, kind):
     """Against numpy's own histogram over EDGES: no pixel moves to a neighbour's counter, in blocks of any length."""

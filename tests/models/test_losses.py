@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 from pipeline.errors import UsageError
 
 pytestmark = pytest.mark.slow
-EASY = settings(max_examples=40, deadline=None)
+EASY = settings(max_examples=40)
 
 
 def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:

@@ -26,7 +26,7 @@ def twins(how: str, name: str = "early"):
 
 
 @given(low=st.floats(-20, 0), high=st.floats(0.01, 20), seed=st.integers(0, 1000))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_as_tensorflows_gradient_but_for_the_ends_themselves(low, high, seed):
     import tensorflow as tf
 

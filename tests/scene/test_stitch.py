@@ -23,7 +23,7 @@ class Identity:
         return images[..., : self.classes]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 9), st.data(), st.integers(1, 3), st.booleans())
 def test_cutting_and_stitching_is_the_identity(rows, cols, side, data, classes, centred):
     height = data.draw(st.integers(1, rows * side))

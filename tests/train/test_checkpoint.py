@@ -69,7 +69,7 @@ def whole(tmp_path_factory) -> Path:
 
 
 @given(data=st.data())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_flipped_byte_or_a_cut_is_found_or_harmless(tmp_path, whole, data):
     """zip keeps a checksum of every array: what loads in spite of the damage (a date, say) is what was saved."""
     content = bytearray(whole.read_bytes())
