@@ -47,7 +47,7 @@ def pytest_terminal_summary(terminalreporter) -> None:
     if figures:
         terminalreporter.section("measured")
     for test, text in figures:
-        terminalreporter.line(f"{test.partition('@')[0]}: {text}")
+        terminalreporter.line(f"{test.rsplit('@', 1)[0]}: {text}")
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
