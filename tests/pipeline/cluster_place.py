@@ -80,13 +80,13 @@ class Cluster:
 
     def wait_for(self, workers: int) -> None:
         with self.client() as client:
-            client.wait_for_workers(workers, timeout=60)
+            client.wait_for_workers(workers, timeout=240)
 
     @contextlib.contextmanager
     def client(self) -> Iterator:
         from distributed import Client
 
-        with Client(self.address, set_as_default=False, timeout=30) as client:
+        with Client(self.address, set_as_default=False, timeout=240) as client:
             yield client
 
     def stop(self) -> None:

@@ -19,6 +19,10 @@ from pipeline.run import Run
 from pipeline.tasks import cluster, cluster_predict, predicting
 
 pytestmark = pytest.mark.slow
+WAIT = 240  # seconds; what takes a few on a quiet machine
+NAMESPACES = pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("unshare"), reason="a worker that sees another folder needs a mount namespace"
+)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +77,7 @@ def command(run: Run, address: str) -> list[str]:
 
 def killed_in_a_scene(made: cluster_place.Cluster, run: Run) -> str:
     """Wait until worker w0 is in the middle of a scene (its colour picture is there, its record is not), kill it, and return the scene."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + WAIT
     while time.monotonic() < until:
         for begun in (run.scenes / "colour").glob("*.json"):
             if not (run.scenes / "int8" / begun.name).exists():
@@ -94,7 +98,7 @@ def test_a_killed_worker_costs_nothing_but_time(place, local, run, tmp_path):
         scene = killed_in_a_scene(made, run)
         assert not (run.scenes / "int8" / f"{scene}.json").exists()
         made.worker("w1")
-        said = started.communicate(timeout=60)[1]
+        said = started.communicate(timeout=WAIT)[1]
     finally:
         made.stop()
     assert started.returncode == 0, said
@@ -143,17 +147,17 @@ def test_a_damaged_scene_does_not_stop_the_others(place, local, run, two, capsys
 
 def test_interrupted_it_goes_on_where_it_was(place, local, run, two):
     started = subprocess.Popen(command(run, two.address), env=cluster_place.environment(), stderr=subprocess.PIPE, text=True)
-    until = time.monotonic() + 60
+    until = time.monotonic() + WAIT
     while not list((run.scenes / "int8").glob("*.json")) and time.monotonic() < until:
         time.sleep(0.01)
     started.send_signal(signal.SIGINT)
-    said = started.communicate(timeout=30)[1]
+    said = started.communicate(timeout=WAIT)[1]
     assert started.returncode not in (0, 1) and "Traceback" not in said, said
     with two.client() as client:
         while any(client.processing().values()) and time.monotonic() < until:
             time.sleep(0.05)
     assert len(list((run.scenes / "int8").glob("*.json"))) < 4
-    again = subprocess.run(command(run, two.address), env=cluster_place.environment(), capture_output=True, text=True, timeout=60)
+    again = subprocess.run(command(run, two.address), env=cluster_place.environment(), capture_output=True, text=True, timeout=WAIT)
     assert again.returncode == 0 and "already there" in again.stderr, again.stderr
     assert contents(run) == contents(local)
 
@@ -175,11 +179,11 @@ def test_a_scheduler_that_is_gone(place, run, tmp_path):
         made.start(1)
         made.wait_for(1)
         started = subprocess.Popen(command(run, made.address), env=cluster_place.environment(), stderr=subprocess.PIPE, text=True)
-        until = time.monotonic() + 60
+        until = time.monotonic() + WAIT
         while not list((run.scenes / "int8").glob("*.json")) and time.monotonic() < until:
             time.sleep(0.01)
         made.processes["scheduler"].kill()
-        said = started.communicate(timeout=60)[1]
+        said = started.communicate(timeout=WAIT)[1]
     finally:
         made.stop()
     assert started.returncode == 4 and said.splitlines()[-1].startswith(
@@ -210,9 +214,7 @@ def test_a_worker_that_cannot_do_the_work_is_named(place, run, two, tmp_path):
     assert not run.scenes.exists() and not list(run.folder.glob(".cluster*"))
 
 
-@pytest.mark.skipif(
-    os.geteuid() != 0 or not shutil.which("unshare"), reason="a worker with a run folder of its own needs a mount namespace"
-)
+@NAMESPACES
 def test_a_worker_without_the_run_folder_is_named(place, run, tmp_path):
     made = cluster_place.Cluster(tmp_path)
     try:
@@ -226,6 +228,40 @@ def test_a_worker_without_the_run_folder_is_named(place, run, tmp_path):
         assert line.startswith("worker tcp://127.0.0.1:") and "does not see the run folder" in line
     finally:
         made.stop()
+
+
+@NAMESPACES
+def test_a_worker_that_sees_other_data_is_named(place, run, tmp_path):
+    made = cluster_place.Cluster(tmp_path)
+    try:
+        made.start(1)
+        made.elsewhere = place.data / "38-Cloud_test" / "test_red"
+        made.worker("apart")
+        made.wait_for(2)
+        with pytest.raises(MissingToolError) as why:
+            cluster_predict.predict(run, place.config(), ["int8"], made.address)
+        (line,) = str(why.value).splitlines()
+        assert line.startswith("worker tcp://127.0.0.1:") and f"does not see the same data below {place.data}" in line
+    finally:
+        made.stop()
+    assert not run.scenes.exists() and not list(run.folder.glob(".cluster*"))
+
+
+def test_a_worker_with_another_distributed_is_named(place, run, tmp_path):
+    """A stand-in for another version: the same one, which says that it is 1.2.3."""
+    (tmp_path / "old" / "distributed-1.2.3.dist-info").mkdir(parents=True)
+    (tmp_path / "old" / "distributed-1.2.3.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: distributed\nVersion: 1.2.3\n")
+    made = cluster_place.Cluster(tmp_path)
+    try:
+        made.start(1)
+        made.worker("old", PYTHONPATH=f"{tmp_path / 'old'}{os.pathsep}{cluster_place.ROOT}")
+        made.wait_for(2)
+        with pytest.raises(MissingToolError, match="worker tcp://127.0.0.1:[0-9]+ has distributed 1.2.3, here it is ") as why:
+            cluster_predict.predict(run, place.config(), ["int8"], made.address)
+        assert len(str(why.value).splitlines()) == 1
+    finally:
+        made.stop()
+    assert not run.scenes.exists()
 
 
 def test_a_cluster_without_a_worker_and_no_cluster(place, run, tmp_path, monkeypatch):
