@@ -120,7 +120,7 @@ def small_engine():
     with open(folder / "log", "w") as log:
         engine = subprocess.Popen([*map(str, command), "--bridge=none", "--iptables=false"], stdout=log, stderr=log, env=environment)
     try:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 240
         while subprocess.run(["docker", "--host", f"unix://{socket}", "version"], capture_output=True).returncode:
             if engine.poll() is not None or time.monotonic() > end:
                 pytest.skip(f"no second engine: {(folder / 'log').read_text().splitlines()[-1]}")
@@ -128,7 +128,7 @@ def small_engine():
         yield f"unix://{socket}"
     finally:
         engine.terminate()
-        engine.wait(timeout=60)
+        engine.wait(timeout=240)
         for mount in reversed(
             [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines() if line.split()[1].startswith(str(folder))]
         ):

@@ -7,7 +7,7 @@ import pytest
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 IMAGES = [("trainer", "linux/amd64"), ("device-builder", "linux/amd64"), ("runtime", "linux/amd64")]
-SECONDS = 20  # what "seconds" is allowed to be on a busy machine; 1 to 3 on a quiet one
+SECONDS = 60  # what "seconds" is allowed to be on a busy machine; 1 to 3 on a quiet one
 
 
 @pytest.mark.parametrize(("name", "platform"), IMAGES)
@@ -59,7 +59,7 @@ def test_a_python_file_that_is_copied_in_rebuilds_no_dependency_layer(place):
     file.write_text(file.read_text() + f"# touched {time.time_ns()}\n")  # the engine remembers what was built before
     after, seconds, text = place.image("runtime")
     print(f"runtime after a touched file: {seconds:.1f} s")
-    assert after != before and "building image runtime" in text and seconds < 60
+    assert after != before and "building image runtime" in text and seconds < 4 * SECONDS
     log = (place.folder / ".cache" / "images" / "runtime-amd64.log").read_text()
     steps = {number: line for number, line in re.findall(r"^#(\d+) (\[.+\].*)$", log, re.MULTILINE)}
     cached = set(re.findall(r"^#(\d+) CACHED", log, re.MULTILINE))

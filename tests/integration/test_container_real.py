@@ -89,7 +89,7 @@ def left(cli, checkout):
 
 def test_what_a_stage_sees(cli, checkout):
     process = start(cli, checkout)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=240)
     assert process.returncode == 7, err
     assert out == f"{os.getuid()} {os.getgid()} {checkout} read {IMAGE}@sha256:0\n1 interface\n"
     assert (checkout / "runs" / "made").stat().st_uid == os.getuid()
@@ -101,7 +101,7 @@ def test_signals(cli, checkout, number, code):
     process = start(cli, checkout, "sleep")
     assert process.stdout.readline() == "started\n", process.stderr.read()
     process.send_signal(number)
-    assert process.wait(timeout=60) == code
+    assert process.wait(timeout=240) == code
     assert (checkout / "runs" / "tidied").exists() == (number == signal.SIGINT) and left(cli, checkout) == ""
 
 
@@ -110,7 +110,7 @@ def test_a_killed_front_door_leaves_no_container(cli, checkout):
     assert process.stdout.readline() == "started\n", process.stderr.read()
     process.kill()
     process.wait()
-    end = time.monotonic() + 60
+    end = time.monotonic() + 240
     while left(cli, checkout):
         assert time.monotonic() < end
         time.sleep(0.5)
@@ -120,6 +120,6 @@ def test_a_container_killed_from_outside(cli, checkout):
     process = start(cli, checkout, "sleep")
     assert process.stdout.readline() == "started\n", process.stderr.read()
     cli.capture("kill", left(cli, checkout))
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=240)
     assert process.returncode == 137 and "the stage was killed" in err and len(err.splitlines()) == 1
     assert left(cli, checkout) == ""

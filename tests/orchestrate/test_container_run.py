@@ -135,7 +135,7 @@ def test_what_the_stage_says_passes_through(here, capfd):
 def test_signals_reach_the_stage_which_tidies_up(here, number, code):
     process = started(here)
     process.send_signal(number)
-    assert process.wait(timeout=20) == code
+    assert process.wait(timeout=120) == code
     assert (here / "checkout" / "tidied").exists() and left(here) == []
     assert "Traceback" not in process.stderr.read()
 
@@ -145,7 +145,7 @@ def test_the_third_ctrl_c_is_by_force(here):
     for _ in range(3):
         process.send_signal(signal.SIGINT)
         time.sleep(0.6)
-    assert process.wait(timeout=20) == 137
+    assert process.wait(timeout=120) == 137
     assert [call[2] for call in calls(here) if call[0] == "kill"] == ["INT", "INT", "KILL"] and left(here) == []
 
 

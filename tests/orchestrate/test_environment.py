@@ -146,7 +146,7 @@ def test_two_at_once(checkout):
         "sys.exit(e.make(Path('.'), 'digest'))\n"
     )
     both = [subprocess.Popen([sys.executable, "-c", program], cwd=checkout, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    said = [process.communicate(timeout=20)[0] for process in both]
+    said = [process.communicate(timeout=120)[0] for process in both]
     assert sorted(said) == ["", "installed\n"]
     assert [process.returncode for process in both] == [0, 0]
 

@@ -87,7 +87,7 @@ except FrontDoorError as error:
     child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     local_sshd.until(lambda: list(Path(there, "incoming").glob(f"{slow.name}.*/.test.*")), "the self-test runs", limit=60)
     child.send_signal(number)
-    said, _ = child.communicate(timeout=30)
+    said, _ = child.communicate(timeout=120)
     assert child.returncode == 130
     assert f"{first.name} runs as before, the same command goes on" in said
     assert os.readlink(f"{there}/current") == f"releases/{first.name}"

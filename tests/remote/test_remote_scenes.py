@@ -118,7 +118,7 @@ except FrontDoorError as error:
     results = Path(there, "results", release, "LC08_scene")
     local_sshd.until(lambda: len(list((results / "patches").glob("*.bin"))) >= 2, "two patches are done", limit=60)
     child.send_signal(signal.SIGINT)
-    said, _ = child.communicate(timeout=60)
+    said, _ = child.communicate(timeout=240)
     assert child.returncode == 130 and "the same command goes on from there" in said
     assert (results / "exit").read_text().strip() == "130"
     Path(there, "current/bin/slow").unlink()
@@ -184,7 +184,7 @@ with Board("devboard", Path({str(sshd.config)!r})) as board:
     with pytest.raises(BoardFailed, match=f"busy: a release is being tested and deployed .{slow.name}.: wait until it is done"):
         scenes.run(board, place, "LC08_scene")
     assert not Path(there, "results", release, "LC08_scene").exists()
-    assert child.wait(timeout=60) == 0 and os.readlink(f"{there}/current") == f"releases/{slow.name}"
+    assert child.wait(timeout=240) == 0 and os.readlink(f"{there}/current") == f"releases/{slow.name}"
     assert deploying.roll_back(board, there) == release
     scenes.run(board, place, "LC08_scene")
 
