@@ -13,6 +13,9 @@ with contextlib.suppress(ImportError):  # absent on the host of a container engi
     settings.load_profile("untimed")
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if "PYTEST_XDIST_WORKER" in os.environ:  # a test process a core: more threads than that only get in each other's way
+    for threads in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ.setdefault(threads, "1")
 TESTS = Path(__file__).resolve().parent
 # What shares something that takes minutes to make, by how the paths begin: one process makes it and the others need not wait for it.
 TOGETHER = {
