@@ -1,5 +1,6 @@
 """`ensure` and the tasks around it, with a stand-in for docker's client; what a build is told of this machine; what its errors become."""
 
+import functools
 import json
 import os
 import signal
@@ -137,7 +138,8 @@ def test_a_build_that_is_told_to_end_leaves_no_secrets_and_no_client(root, engin
     client.write_text(f"#!/bin/sh\n{slow}\n")
     client.chmod(0o755)
     command = [sys.executable, "-c", STOPPED, str(client), str(root)]
-    with subprocess.Popen(command, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE, text=True) as process:
+    heard = functools.partial(signal.signal, signal.SIGHUP, signal.SIG_DFL)  # nohup, where the tests run under it, has it ignored
+    with subprocess.Popen(command, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE, text=True, preexec_fn=heard) as process:
         end = time.monotonic() + 120
         while not ids.exists():
             assert time.monotonic() < end and process.poll() is None, "no build began"
