@@ -24,8 +24,8 @@ TOGETHER = {
     "device/": "programs",
     "orchestrate/test_bundle": "programs",
     "quantize/": "converted networks",
-    "integration/test_board_": "virtual board",
-    "integration/test_container_": "images",
+    "integration/test_board_": "container engine",
+    "integration/test_container_": "container engine",
 }
 
 

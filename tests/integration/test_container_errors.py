@@ -12,6 +12,7 @@ import pytest
 from container_place import SMALL, Place
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
+ADMIN = os.environ["PATH"] + ":/usr/sbin:/sbin"
 TRAIN = {"EDGESEG_SET": SMALL, "EDGESEG_ENGINE": "docker"}
 
 
@@ -98,10 +99,27 @@ def wait_for(what, process, seconds=300):
 
 
 @pytest.fixture
-def small_engine():
+def own_bridge():
+    """The name of a network bridge that an engine of a test's own may have: told to do without one, it would remove docker0."""
+    name, address = f"edgeseg{os.getpid() % 10**6}", "198.18.254.1/24"  # of the range for tests of networks, RFC 2544
+    commands = (("link", "add", name, "type", "bridge"), ("address", "add", address, "dev", name))
+    if os.getuid() != 0 or shutil.which("ip", path=ADMIN) is None:
+        pytest.skip("an engine of its own needs root and a network bridge of its own, by `ip` (iproute2)")
+    try:
+        for command in commands:
+            made = subprocess.run(["ip", *command], capture_output=True, text=True, env={**os.environ, "PATH": ADMIN})
+            if made.returncode:
+                pytest.skip(f"no network bridge of its own: {made.stderr.strip()}")
+        yield name
+    finally:
+        subprocess.run(["ip", "link", "delete", name], capture_output=True, env={**os.environ, "PATH": ADMIN})
+
+
+@pytest.fixture
+def small_engine(own_bridge):
     """A docker engine of this test's own whose images lie on a tmpfs of 640 MiB; its socket."""
-    if os.getuid() != 0 or shutil.which("dockerd", path=os.environ["PATH"] + ":/usr/sbin:/sbin") is None:
-        pytest.skip("an engine of its own needs root and dockerd")
+    if shutil.which("dockerd", path=ADMIN) is None:
+        pytest.skip("an engine of its own needs dockerd")
     folder = Path(tempfile.mkdtemp(prefix="edgeseg-engine-"))
     mounted(folder / "data", "640m")
     socket = folder / "docker.sock"
@@ -115,10 +133,12 @@ def small_engine():
         folder / "pid",
         "--host",
         f"unix://{socket}",
+        f"--bridge={own_bridge}",
+        "--iptables=false",
+        "--ip-forward=false",
     ]
-    environment = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}
     with open(folder / "log", "w") as log:
-        engine = subprocess.Popen([*map(str, command), "--bridge=none", "--iptables=false"], stdout=log, stderr=log, env=environment)
+        engine = subprocess.Popen([*map(str, command)], stdout=log, stderr=log, env={**os.environ, "PATH": ADMIN})
     try:
         end = time.monotonic() + 240
         while subprocess.run(["docker", "--host", f"unix://{socket}", "version"], capture_output=True).returncode:
