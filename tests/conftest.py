@@ -57,13 +57,16 @@ def pytest_terminal_summary(terminalreporter) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Quick tests first: a mistake shows in seconds, and there is still one run with one closing line.
 
-    Of the slow ones those with a container engine come first, since they take longest, and what is left at the end then is short.
+    Of the slow ones the longest groups come first, those of TOGETHER, so that the processes end at about the same time.
     """
 
     def slow(item: pytest.Item) -> bool:
         return item.get_closest_marker("slow") is not None
 
-    items.sort(key=lambda item: (slow(item), item.get_closest_marker("engine") is None))
+    def alone(item: pytest.Item) -> bool:
+        return slow(item) and not item.path.relative_to(TESTS).as_posix().startswith(tuple(TOGETHER))
+
+    items.sort(key=lambda item: (slow(item), item.get_closest_marker("engine") is None, alone(item)))
     if config.pluginmanager.hasplugin("xdist"):  # absent on the host of a container engine
         for item in items:
             item.add_marker(pytest.mark.xdist_group(_group(item, slow(item))))
