@@ -5,7 +5,7 @@ from pathlib import Path
 _MARK = "mark.engine"
 # One process a core, up to four: each may hold TensorFlow (1 to 2 GB). What belongs together stays in one process and in the order of
 # tests/conftest.py: the quick ones first.
-PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadgroup", "--no-loadscope-reorder")
+PARALLEL = ("-n", "logical", "--maxprocesses", "4", "--dist", "loadgroup", "--no-loadscope-reorder")
 
 
 def need_engine(root: Path) -> "list[str]":
