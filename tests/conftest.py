@@ -26,6 +26,7 @@ TOGETHER = {
     "quantize/": "converted networks",
     "integration/test_board_": "container engine",
     "integration/test_container_": "container engine",
+    "integration/test_real_data": "real data",  # shares nothing, takes longest
 }
 
 

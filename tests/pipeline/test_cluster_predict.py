@@ -77,13 +77,16 @@ def command(run: Run, address: str) -> list[str]:
 
 def killed_in_a_scene(made: cluster_place.Cluster, run: Run) -> str:
     """Wait until worker w0 is in the middle of a scene (its colour picture is there, its record is not), kill it, and return the scene."""
-    until = time.monotonic() + WAIT
+    until, worker = time.monotonic() + WAIT, made.processes["w0"]
     while time.monotonic() < until:
+        worker.send_signal(signal.SIGSTOP)  # so that nothing is written between the look and the kill
+        os.waitpid(worker.pid, os.WUNTRACED)
         for begun in (run.scenes / "colour").glob("*.json"):
             if not (run.scenes / "int8" / begun.name).exists():
-                made.processes["w0"].kill()
-                made.processes["w0"].wait()
+                worker.kill()
+                worker.wait()
                 return begun.stem
+        worker.send_signal(signal.SIGCONT)
         time.sleep(0.01)
     raise AssertionError("no scene was begun")
 
@@ -150,7 +153,13 @@ def test_interrupted_it_goes_on_where_it_was(place, local, run, two):
     until = time.monotonic() + WAIT
     while not list((run.scenes / "int8").glob("*.json")) and time.monotonic() < until:
         time.sleep(0.01)
+    workers = [two.processes[name] for name in ("w0", "w1")]
+    for worker in workers:  # on a busy machine they could do all scenes before the command hears
+        worker.send_signal(signal.SIGSTOP)
     started.send_signal(signal.SIGINT)
+    time.sleep(3)
+    for worker in workers:
+        worker.send_signal(signal.SIGCONT)
     said = started.communicate(timeout=WAIT)[1]
     assert started.returncode not in (0, 1) and "Traceback" not in said, said
     with two.client() as client:
