@@ -81,7 +81,7 @@ def killed_in_a_scene(made: cluster_place.Cluster, run: Run) -> str:
     while time.monotonic() < until:
         worker.send_signal(signal.SIGSTOP)  # so that nothing is written between the look and the kill
         os.waitpid(worker.pid, os.WUNTRACED)
-        for begun in (run.scenes / "colour").glob("*.json"):
+        for begun in (run.scenes / "colour").glob("LC08*.json"):  # not what is half-written, which begins with a dot
             if not (run.scenes / "int8" / begun.name).exists():
                 worker.kill()
                 worker.wait()
@@ -142,7 +142,7 @@ def test_a_damaged_scene_does_not_stop_the_others(place, local, run, two, capsys
     finally:
         broken.unlink()
         kept.rename(broken)
-    assert sorted(path.stem for path in (run.scenes / "int8").glob("*.json")) == [
+    assert sorted(path.stem for path in (run.scenes / "int8").glob("LC08*.json")) == [
         each for each in cluster_place.SCENES if each not in broken.name
     ]
     assert f"error: scene {cluster_place.SCENES[1]}" in capsys.readouterr().err
@@ -151,7 +151,7 @@ def test_a_damaged_scene_does_not_stop_the_others(place, local, run, two, capsys
 def test_interrupted_it_goes_on_where_it_was(place, local, run, two):
     started = subprocess.Popen(command(run, two.address), env=cluster_place.environment(), stderr=subprocess.PIPE, text=True)
     until = time.monotonic() + WAIT
-    while not list((run.scenes / "int8").glob("*.json")) and time.monotonic() < until:
+    while not list((run.scenes / "int8").glob("LC08*.json")) and time.monotonic() < until:
         time.sleep(0.01)
     workers = [two.processes[name] for name in ("w0", "w1")]
     for worker in workers:  # on a busy machine they could do all scenes before the command hears
@@ -165,7 +165,7 @@ def test_interrupted_it_goes_on_where_it_was(place, local, run, two):
     with two.client() as client:
         while any(client.processing().values()) and time.monotonic() < until:
             time.sleep(0.05)
-    assert len(list((run.scenes / "int8").glob("*.json"))) < 4
+    assert len(list((run.scenes / "int8").glob("LC08*.json"))) < 4
     again = subprocess.run(command(run, two.address), env=cluster_place.environment(), capture_output=True, text=True, timeout=WAIT)
     assert again.returncode == 0 and "already there" in again.stderr, again.stderr
     assert contents(run) == contents(local)
@@ -179,7 +179,7 @@ def test_storage_that_fails_is_tried_again(place, run, two, capsys):
         cluster_predict.predict(run, place.config(), ["int8"], two.address)
     logs = "".join((two.folder / f"{name}.log").read_text() for name in ("w0", "w1"))
     assert logs.count("Compute Failed") == 1 + cluster_predict.RETRIES
-    assert sum(path.is_file() for path in (run.scenes / "int8").glob("*.json")) == 3
+    assert sum(path.is_file() for path in (run.scenes / "int8").glob("LC08*.json")) == 3
 
 
 def test_a_scheduler_that_is_gone(place, run, tmp_path):
@@ -189,7 +189,7 @@ def test_a_scheduler_that_is_gone(place, run, tmp_path):
         made.wait_for(1)
         started = subprocess.Popen(command(run, made.address), env=cluster_place.environment(), stderr=subprocess.PIPE, text=True)
         until = time.monotonic() + WAIT
-        while not list((run.scenes / "int8").glob("*.json")) and time.monotonic() < until:
+        while not list((run.scenes / "int8").glob("LC08*.json")) and time.monotonic() < until:
             time.sleep(0.01)
         made.processes["scheduler"].kill()
         said = started.communicate(timeout=WAIT)[1]
